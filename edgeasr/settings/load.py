@@ -1,0 +1,168 @@
+"""Settings from their layers: defaults, files, environment, flags; each value remembers its origin."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeasr.errors import ConfigError
+from edgeasr.settings import convert
+from edgeasr.settings._rule import leaves, sections
+from edgeasr.settings.names import default_device_id
+from edgeasr.settings.sections import AudioSource, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PREFIX = "EDGEASR__"
+DEFAULT = "default"
+FLAG = "command line"
+_SECRET_KEYS = {"mqtt.password": "mqtt.password_file"}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each dotted name the file, variable or flag that set it."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+class _Layers:
+    """Values gathered so far; a later layer covers an earlier one."""
+
+    def __init__(self) -> None:
+        self.leaves = leaves(Settings)
+        self.values: dict[str, object] = {name: leaf.default for name, leaf in self.leaves.items()}
+        self.origins: dict[str, str] = dict.fromkeys(self.leaves, DEFAULT)
+
+    def put(self, name: str, value: object, origin: str) -> None:
+        self.values[name] = value
+        self.origins[name] = origin
+
+    def table(self, table: Mapping[str, Any], origin: str, above: str = "") -> None:
+        for key, value in table.items():
+            name = f"{above}{key}"
+            if name in sections(Settings):
+                if not isinstance(value, dict):
+                    raise ConfigError(f"{origin}: {name} is a section; write its keys under [{name}]")
+                self.table(value, origin, f"{name}.")
+            elif name in self.leaves:
+                self.put(name, convert.from_toml(self.leaves[name], value, origin), origin)
+            else:
+                raise _unknown(name, origin)
+
+    def text(self, name: str, text: str, origin: str) -> None:
+        if name not in self.leaves:
+            raise _unknown(name, origin)
+        self.put(name, convert.from_text(self.leaves[name], text, origin), origin)
+
+
+def load(
+    *,
+    root: Path = Path("/"),
+    files: Sequence[Path] | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Iterable[str] = (),
+    values: Mapping[str, object] | None = None,
+) -> Loaded:
+    """Return settings from defaults, /etc/edgeasr under root, environment, flags and typed values; last wins.
+
+    `files` stands for /etc/edgeasr and each must exist; `flags` are texts `section.key=value`; `values` maps
+    dotted names to Python values. Raises ConfigError: one sentence with the origin, the key and the mend.
+    """
+    layers = _Layers()
+    for path in _default_files(root) if files is None else files:
+        layers.table(_read(path), str(path))
+    for variable, text in sorted((os.environ if environ is None else environ).items()):
+        if variable.startswith(PREFIX):
+            layers.text(variable.removeprefix(PREFIX).lower().replace("__", "."), text, variable)
+    for flag in flags:
+        name, equals, text = flag.partition("=")
+        if not equals:
+            raise ConfigError(f"{FLAG}: {flag!r} is no setting; write it as section.key=value")
+        layers.text(name.strip(), text.strip(), FLAG)
+    for name, value in (values or {}).items():
+        if name not in layers.leaves:
+            raise _unknown(name, FLAG)
+        layers.put(name, convert.from_toml(layers.leaves[name], value, FLAG), FLAG)
+    if layers.origins["device.id"] == DEFAULT:
+        layers.put("device.id", *default_device_id(root))
+    settings: Settings = _build(Settings, layers.values)
+    _check(settings, layers.origins)
+    return Loaded(settings, layers.origins)
+
+
+def _default_files(root: Path) -> list[Path]:
+    folder = root / "etc/edgeasr"
+    main = folder / "edgeasr.toml"
+    return [*([main] if main.exists() else []), *sorted((folder / "conf.d").glob("*.toml"))]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such configuration file; check the path") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the file and its mode") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}; correct it there") from None
+
+
+def _unknown(name: str, origin: str) -> ConfigError:
+    if name in _SECRET_KEYS:
+        return ConfigError(
+            f"{origin}: {name} is not kept here; write it to a file and set {_SECRET_KEYS[name]} to it"
+        )
+    known = [*leaves(Settings), *sections(Settings)]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    if not close:
+        last = name.rpartition(".")[2]
+        close = [leaf for leaf in leaves(Settings) if leaf.rpartition(".")[2] == last][:1]
+    mend = f"did you mean {close[0]}?" if close else "`edgeasr config show` lists all there are"
+    kind = "section or key" if "." not in name else "key"
+    return ConfigError(f"{origin}: unknown {kind} {name}; {mend}")
+
+
+def _build(section: Any, values: Mapping[str, object], above: str = "") -> Any:
+    made: dict[str, object] = {}
+    for item in fields(section):
+        name = f"{above}{item.name}"
+        if name in values:
+            made[item.name] = values[name]
+        elif is_dataclass(item.default_factory):
+            made[item.name] = _build(item.default_factory, values, f"{name}.")
+    return section(**made)
+
+
+def _check(settings: Settings, origins: Mapping[str, str]) -> None:
+    """Refuse settings that are each fine but do not go together."""
+    mqtt, endpoint = settings.mqtt, settings.endpoint
+    if mqtt.reconnect_max < mqtt.reconnect_min:
+        raise ConfigError(
+            f"{origins['mqtt.reconnect_max']}: mqtt.reconnect_max = {mqtt.reconnect_max:g} must not be "
+            f"less than mqtt.reconnect_min = {mqtt.reconnect_min:g}; raise it"
+        )
+    if endpoint.max_utterance <= endpoint.after_speech:
+        raise ConfigError(
+            f"{origins['endpoint.max_utterance']}: endpoint.max_utterance must be more than "
+            "endpoint.after_speech; raise it"
+        )
+    if (mqtt.tls.certificate is None) != (mqtt.tls.key is None):
+        given, missing = ("key", "certificate") if mqtt.tls.certificate is None else ("certificate", "key")
+        raise ConfigError(
+            f"{origins[f'mqtt.tls.{given}']}: mqtt.tls.{given} needs mqtt.tls.{missing} "
+            "beside it; set both or none"
+        )
+    if settings.audio.source is AudioSource.FILE and not settings.audio.paths:
+        raise ConfigError(
+            f"{origins['audio.source']}: audio.source = 'file' needs audio.paths; "
+            "name at least one audio file"
+        )

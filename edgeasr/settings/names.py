@@ -1,0 +1,75 @@
+"""Names that become parts of MQTT topics: the prefix and the device id."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_APPLICATION = b"edgeasr device id"
+_ID_DIGITS = 8
+_LONGEST = 64
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
+_LONGEST_LABEL = 63
+
+
+def device_id_fault(name: str) -> str | None:
+    """Return what forbids a device id as one level of a topic, or None."""
+    if "/" in name:
+        return "must not contain '/'"
+    return _level_fault(name)
+
+
+def prefix_fault(prefix: str) -> str | None:
+    """Return what forbids a topic prefix (one or more levels), or None."""
+    for level in prefix.split("/"):
+        fault = _level_fault(level)
+        if fault:
+            return fault
+    return None
+
+
+def host_fault(host: str) -> str | None:
+    """Return what forbids a host name or address, or None."""
+    if not _HOST.fullmatch(host) or ".." in host or host.startswith("."):
+        return "must be a host name or an IP address without scheme, path or spaces"
+    if any(len(label) > _LONGEST_LABEL for label in host.split(".")):
+        return f"must not have a part longer than {_LONGEST_LABEL} characters"
+    return None
+
+
+def _level_fault(level: str) -> str | None:
+    if not level:
+        return "must not be empty or have an empty level"
+    if len(level) > _LONGEST:
+        return f"must not be longer than {_LONGEST} characters"
+    if level.startswith("$"):
+        return "must not start with '$', which brokers keep for themselves"
+    for sign in level:
+        if sign in "+#":
+            return f"must not contain '{sign}'"
+        if sign.isspace() or not sign.isprintable():
+            return "must not contain spaces or control characters"
+    return None
+
+
+def default_device_id(root: Path) -> tuple[str, str]:
+    """Return an id that stays the same on this machine, and where it comes from.
+
+    The machine id itself is confidential (machine-id(5)), so a keyed hash of it is used; without one,
+    the host name.
+    """
+    path = root / "etc/machine-id"
+    try:
+        machine = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        machine = ""
+    if machine and machine != "uninitialized":
+        digest = hmac.new(machine.encode(), _APPLICATION, hashlib.sha256).hexdigest()
+        return digest[:_ID_DIGITS], str(path)
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:_LONGEST] or "device", "host name"
