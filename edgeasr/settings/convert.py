@@ -60,14 +60,35 @@ def _typed(kind: Any, value: object) -> object:
             raise _WrongTypeError
         return tuple(_typed(member, item) for item in value)
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return _finite(value)
     if kind is Path and isinstance(value, str | Path) and str(value) and "\0" not in str(value):
-        return Path(value)
+        return Path(_encodable(str(value)))
+    if kind is str and isinstance(value, str) and not isinstance(value, Enum):
+        return _encodable(value)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _member(kind, value)
     if type(value) is kind and kind is not float:
         return value
     raise _WrongTypeError
+
+
+def _finite(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        raise _WrongTypeError from None
+    if not math.isfinite(number):
+        raise _WrongTypeError
+    return number
+
+
+def _encodable(text: str) -> str:
+    """Refuse what neither a file name nor an MQTT packet in UTF-8 could carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _WrongTypeError from None
+    return text
 
 
 def _member(kind: type[Enum], value: object) -> Enum:
@@ -88,8 +109,10 @@ def _parsed(kind: Any, text: str) -> object:
         if text.lower() in _FALSE:
             return False
         raise _WrongTypeError
-    if kind in {int, float}:
-        return kind(text)
+    if kind is int:
+        return int(text)
+    if kind is float:
+        return _finite(float(text))
     return _typed(kind, text)
 
 
@@ -98,7 +121,7 @@ def _ranged(leaf: Leaf, converted: object, given: object, origin: str) -> object
     if isinstance(converted, int | float) and not isinstance(converted, bool):
         low = -math.inf if rule.low is None else rule.low
         high = math.inf if rule.high is None else rule.high
-        if not (math.isfinite(converted) and low <= converted <= high):
+        if not low <= converted <= high:
             raise _error(leaf, given, origin)
     if rule.check is not None and isinstance(converted, str):
         fault = rule.check(converted)
@@ -112,7 +135,7 @@ def _error(leaf: Leaf, given: object, origin: str) -> ConfigError:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
