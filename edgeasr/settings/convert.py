@@ -104,11 +104,9 @@ def _parsed(kind: Any, text: str) -> object:
             return _typed(kind, tomllib.loads(f"value = {text}")["value"])
         return _typed(kind, [part.strip() for part in text.split(",") if part.strip()])
     if kind is bool:
-        if text.lower() in _TRUE:
-            return True
-        if text.lower() in _FALSE:
-            return False
-        raise _WrongTypeError
+        if text.lower() not in _TRUE | _FALSE:
+            raise _WrongTypeError
+        return text.lower() in _TRUE
     if kind is int:
         return int(text)
     if kind is float:
