@@ -1,0 +1,1 @@
+"""Acoustic model: data, augmentation, network, training, quantisation."""

@@ -1,0 +1,141 @@
+"""Cached features as batches: grouped by length, augmented, normalised as the daemon does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from edgeasr.frontend import Normaliser, NormaliserConfig
+from tools.acoustic.augment import AugmentConfig, Augmenter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Where an utterance's frames lie, and what is said."""
+
+    id: str
+    part: str
+    first: int
+    frames: int
+    text: str
+
+
+def read_table(path: Path) -> list[Utterance]:
+    """Read the table that `prepare` wrote beside a feature array."""
+    out = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, part, first, frames, text = line.split("\t")
+        out.append(Utterance(name, part, int(first), int(frames), text))
+    return out
+
+
+def read_pronunciations(path: Path) -> dict[str, tuple[str, ...]]:
+    """The first pronunciation of each word."""
+    words: dict[str, tuple[str, ...]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, phones = line.split("\t")
+        words.setdefault(word, tuple(phones.split()))
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """float32[batch, frames, mels], valid steps, unit targets end to end, and how many each utterance has."""
+
+    features: torch.Tensor
+    steps: torch.Tensor
+    targets: torch.Tensor
+    lengths: torch.Tensor
+    parts: tuple[str, ...]
+
+
+class BatchSet(Dataset[Batch]):
+    """One epoch's batches: an index is a batch, so that loader workers do the augmentation."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        arrays: list[NDArray[np.float16]],
+        tables: list[list[Utterance]],
+        units: dict[str, int],
+        pronunciations: dict[str, tuple[str, ...]],
+        normaliser: NormaliserConfig,
+        lag_frames: int,
+        batch_frames: int,
+        augment: AugmentConfig | None,
+        noises: list[NDArray[np.float32]] | None = None,
+        rooms: list[NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._arrays, self._tables, self._normaliser = arrays, tables, normaliser
+        self._lag, self._augment = lag_frames, augment
+        self._batch_frames = batch_frames
+        self._noises, self._rooms = noises or [], rooms or []
+        self._targets: list[list[list[int]]] = [
+            [[units[p] for w in u.text.split() for p in pronunciations[w]] for u in table] for table in tables
+        ]
+        self._batches: list[list[tuple[int, int]]] = []
+        self._seed = 0
+
+    def plan(self, seed: int, *, short_first: bool = False) -> None:
+        """Draw the batches of an epoch: one speed for each utterance, similar lengths together, shuffled."""
+        rng = np.random.default_rng(seed)
+        self._seed = seed
+        speeds = rng.integers(len(self._tables), size=len(self._tables[0]))
+        items = []
+        for index, speed in enumerate(speeds):
+            frames = self._tables[speed][index].frames
+            if frames // 3 >= 1.05 * len(self._targets[speed][index]) + 2 and self._targets[speed][index]:
+                items.append((frames * (1.0 + 0.05 * rng.random()), int(speed), index))
+        items.sort()
+        batches: list[list[tuple[int, int]]] = [[]]
+        for frames, speed, index in items:
+            if batches[-1] and (len(batches[-1]) + 1) * frames > self._batch_frames:
+                batches.append([])
+            batches[-1].append((speed, index))
+        if not short_first:
+            order = rng.permutation(len(batches))
+            batches = [batches[i] for i in order]
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        rng = np.random.default_rng((self._seed, number))
+        augmenter = Augmenter(self._augment, self._noises, self._rooms, rng) if self._augment else None
+        frames, targets, parts = [], [], []
+        for speed, index in self._batches[number]:
+            utterance = self._tables[speed][index]
+            raw = self._arrays[speed][utterance.first : utterance.first + utterance.frames].astype(np.float32)
+            if augmenter:
+                raw = augmenter.signal(raw, self._lag)
+            else:
+                raw = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], self._lag, axis=0)])
+            frames.append(raw)
+            targets.append(self._targets[speed][index])
+            parts.append(utterance.part)
+        longest = -(-max(len(f) for f in frames) // 48) * 48
+        batch = np.zeros((longest, len(frames), frames[0].shape[1]), dtype=np.float32)
+        for row, item in enumerate(frames):
+            batch[: len(item), row] = item
+            batch[len(item) :, row] = item[-1]
+        Normaliser(self._normaliser, (len(frames),)).process(batch)
+        features = np.ascontiguousarray(batch.transpose(1, 0, 2))
+        if augmenter:
+            for row, item in enumerate(frames):
+                augmenter.masks(features[row, : len(item)])
+        return Batch(
+            torch.from_numpy(features),
+            torch.tensor([len(f) // 3 for f in frames]),
+            torch.tensor([u for t in targets for u in t]),
+            torch.tensor([len(t) for t in targets]),
+            tuple(parts),
+        )

@@ -1,0 +1,286 @@
+"""Train the acoustic network with CTC on phones; resumes from its checkpoint.
+
+python -m tools.acoustic.train --features work/features --lexicon work/lexicon.txt --out work/model --minutes 90
+
+The learning rate follows progress, which is the share of `--epochs` done or, with `--minutes`, of the time used: a fixed
+number of epochs is reproducible from `--seed`, a time budget uses a machine as long as it may be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from edgeasr.frontend import NormaliserConfig
+from tools.acoustic.augment import AugmentConfig
+from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
+from tools.acoustic.network import STRIDE, Network, NetworkConfig
+
+PHONES = (
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
+).split()
+UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
+_EMA_DECAY = 0.998
+
+
+@dataclass
+class Progressed:
+    """How far a training has come; saved with each checkpoint."""
+
+    epoch: int = 0
+    updates: int = 0
+    seconds: float = 0.0
+    best_errors: float = math.inf
+
+
+def collate(items: list[Batch]) -> Batch:
+    """A loader item is already a batch."""
+    return items[0]
+
+
+def statistics(array: np.ndarray) -> NormaliserConfig:
+    """Mean over the training data and the spread left once a running mean is taken away."""
+    sample = array[:: max(1, len(array) // 200_000)].astype(np.float32)
+    mean = sample.mean(axis=0)
+    spread = sample.std(axis=0) * 0.9
+    return NormaliserConfig(tuple(float(v) for v in mean.round(4)), tuple(float(v) for v in spread.round(4)))
+
+
+def ctc(logits: Tensor, batch: Batch, lag: int) -> Tensor:
+    """CTC loss a target unit; the first `lag` steps only fill the look-ahead."""
+    log_probs = functional.log_softmax(logits[:, lag:].float(), dim=-1).transpose(0, 1)
+    losses = functional.ctc_loss(
+        log_probs, batch.targets, batch.steps - lag, batch.lengths, reduction="none", zero_infinity=True
+    )
+    return losses.sum() / batch.lengths.sum()
+
+
+def edit_distance(a: list[int], b: list[int]) -> int:
+    """Levenshtein distance."""
+    row = np.arange(len(b) + 1)
+    target = np.asarray(b)
+    for i, unit in enumerate(a, 1):
+        best = np.minimum(row[:-1] + (target != unit), row[1:] + 1)
+        new = np.empty_like(row)
+        new[0] = i
+        new[1:] = best
+        row = np.minimum.accumulate(new - np.arange(len(row))) + np.arange(len(row))
+    return int(row[-1])
+
+
+@torch.no_grad()
+def phone_errors(model: Network, data: BatchSet) -> dict[str, float]:
+    """Greedy phone error rate by part."""
+    model.eval()
+    wrong: dict[str, int] = {}
+    total: dict[str, int] = {}
+    for number in range(len(data)):
+        batch = data[number]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            best = model(batch.features)[0].argmax(dim=-1)
+        offset = 0
+        for row, part in enumerate(batch.parts):
+            length = int(batch.lengths[row])
+            target = batch.targets[offset : offset + length].tolist()
+            offset += length
+            path = torch.unique_consecutive(best[row, model.config.lag_steps : int(batch.steps[row])]).tolist()
+            wrong[part] = wrong.get(part, 0) + edit_distance([u for u in path if u], target)
+            total[part] = total.get(part, 0) + length
+    model.train()
+    return {part: round(wrong[part] / total[part], 4) for part in sorted(total)} | {
+        "all": round(sum(wrong.values()) / sum(total.values()), 4)
+    }
+
+
+class Trainer:
+    """Holds the model, its running average, the optimiser and the progress."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        torch.manual_seed(args.seed)
+        torch.set_num_threads(args.threads)
+        self.args = args
+        self.device = torch.device(args.device)
+        self.config = NetworkConfig(dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel)
+        self.model = Network(self.config).to(self.device)
+        self.average = copy.deepcopy(self.model)
+        decay = [p for p in self.model.parameters() if p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decay, "weight_decay": args.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=args.rate,
+            betas=(0.9, 0.98),
+        )
+        self.progress = Progressed()
+        names = sorted(args.features.glob("train-*.npy"))
+        arrays = [np.load(name, mmap_mode="r") for name in names]
+        tables = [read_table(name.with_suffix(".tsv")) for name in names]
+        whole = next((a for a, n in zip(arrays, names, strict=True) if n.stem == "train-1"), arrays[0])
+        self.normaliser = statistics(whole)
+        words = read_pronunciations(args.lexicon)
+        noise = np.load(args.features / "noise.npy")
+        noises = [
+            noise[u.first : u.first + u.frames].astype(np.float32) for u in read_table(args.features / "noise.tsv")
+        ]
+        stored = np.load(args.features / "rooms.npz")
+        lag = self.config.lookahead_frames
+        self.train_set = BatchSet(
+            arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100, AugmentConfig(),
+            noises, [stored[name] for name in stored.files],
+        )  # fmt: skip
+        dev = args.features / "dev.npy"
+        self.dev_set = BatchSet(
+            [np.load(dev, mmap_mode="r")], [read_table(dev.with_suffix(".tsv"))], UNITS, words, self.normaliser, lag,
+            args.batch_seconds * 100, None,
+        )  # fmt: skip
+        self.dev_set.plan(0)
+        self.checkpoint = args.out / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self.resume()
+
+    def resume(self) -> None:
+        """Go on from the checkpoint."""
+        saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        self.average.load_state_dict(saved["average"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.progress = Progressed(**saved["progress"])
+        print(f"resumed after epoch {self.progress.epoch}, {self.progress.updates} updates")
+
+    def save(self, name: str = "checkpoint.pt") -> None:
+        """Write a checkpoint, whole or not at all."""
+        partial = self.args.out / f"{name}.partial"
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "progress": vars(self.progress),
+                "network": self.config.to_dict(),
+                "prior_mean": self.normaliser.prior_mean,
+                "scale": self.normaliser.scale,
+                "units": PHONES,
+            },
+            partial,
+        )
+        partial.replace(self.args.out / name)
+
+    def share_done(self, within_epoch: float) -> float:
+        """Progress from 0 to 1."""
+        if self.args.minutes:
+            return min(1.0, self.progress.seconds / (60.0 * self.args.minutes))
+        return min(1.0, (self.progress.epoch + within_epoch) / self.args.epochs)
+
+    def rate(self, done: float) -> float:
+        """Learning rate: linear warm-up over 500 updates, then a half cosine to a hundredth."""
+        warm = min(1.0, (self.progress.updates + 1) / 500)
+        return float(self.args.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done))))
+
+    def update(self, batch: Batch, done: float) -> float:
+        """One optimiser step; returns the loss a unit."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate(done)
+        lag = self.config.lag_steps
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            logits, middle = self.model(batch.features.to(self.device))
+        loss = ctc(logits, batch, lag)
+        (loss + 0.3 * ctc(middle, batch, lag // 2)).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.progress.updates += 1
+        decay = min(_EMA_DECAY, self.progress.updates / (self.progress.updates + 10))
+        with torch.no_grad():
+            for ours, theirs in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
+                if ours.is_floating_point():
+                    ours.lerp_(theirs, 1.0 - decay)
+                else:
+                    ours.copy_(theirs)
+        return float(loss.detach())
+
+    def epoch(self, bar: Progress) -> None:
+        """One pass over the training set."""
+        self.train_set.plan(self.args.seed + self.progress.epoch, short_first=self.progress.epoch == 0)
+        loader = DataLoader(
+            self.train_set, batch_size=1, shuffle=False, num_workers=self.args.workers, collate_fn=collate,
+            prefetch_factor=6 if self.args.workers else None,
+        )  # fmt: skip
+        task = bar.add_task(f"epoch {self.progress.epoch}", total=len(self.train_set), loss=math.nan)
+        losses, began, audio, last = [], time.monotonic(), 0.0, time.monotonic()
+        for number, batch in enumerate(loader):
+            done = self.share_done(number / len(self.train_set))
+            if done >= 1.0:
+                break
+            losses.append(self.update(batch, done))
+            audio += float(batch.steps.sum()) * STRIDE / 100
+            now = time.monotonic()
+            self.progress.seconds += now - last
+            last = now
+            bar.update(task, advance=1, loss=float(np.mean(losses[-50:])))
+            if number % 100 == 99:
+                speed = audio / (now - began)
+                print(f"  {number + 1}/{len(self.train_set)} loss {np.mean(losses[-100:]):.3f} {speed:.0f} s/s", flush=True)
+        bar.remove_task(task)
+        errors = phone_errors(self.average, self.dev_set)
+        self.progress.epoch += 1
+        record = {
+            "epoch": self.progress.epoch, "updates": self.progress.updates, "minutes": round(self.progress.seconds / 60, 1),
+            "loss": round(float(np.mean(losses)), 4), "phone_errors": errors, "rate": self.rate(self.share_done(0.0)),
+        }  # fmt: skip
+        print(json.dumps(record), flush=True)
+        with (self.args.out / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        self.save()
+        if errors["all"] < self.progress.best_errors:
+            self.progress.best_errors = errors["all"]
+            self.save("best.pt")
+
+    def run(self) -> None:
+        """Train until the epochs or the minutes are used up."""
+        print(f"{self.model.shipped_parameters() / 1e6:.2f} M parameters, {len(self.dev_set)} dev batches", flush=True)
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+        )  # fmt: skip
+        with Progress(*columns, transient=True) as bar:
+            while self.share_done(0.0) < 1.0:
+                self.epoch(bar)
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--features", type=Path, default=Path("work/features"))
+    parser.add_argument("--lexicon", type=Path, default=Path("work/lm/lexicon.txt"))
+    parser.add_argument("--out", type=Path, default=Path("work/model"))
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=0.0, help="a time budget in place of --epochs")
+    parser.add_argument("--batch-seconds", type=int, default=160)
+    parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.02)
+    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--hidden", type=int, default=768)
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--kernel", type=int, default=9)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    Trainer(args).run()
+
+
+if __name__ == "__main__":
+    main()
