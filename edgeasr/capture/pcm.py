@@ -1,0 +1,135 @@
+"""Raw PCM (signed 16 bit, little-endian) from standard input or any other descriptor."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from edgeasr.capture.resampler import Resampler
+from edgeasr.capture.source import SAMPLE_RATE
+from edgeasr.errors import AudioFormatError, DeviceError, SourceLostError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLOCK_FRAMES: Final = 1_600
+WIDTH: Final = 2
+
+# How long a wait may last before it looks whether another thread has closed the source.
+SLICE_SECONDS: Final = 0.25
+
+CONTAINERS: Final = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
+
+
+class PcmSource:
+    """s16le stream, by default 16 kHz mono on standard input, which it neither seeks nor closes.
+
+    Raises SourceLostError where nothing arrives for `timeout` seconds, AudioFormatError where the stream
+    starts like a file with a header, UsageError where standard input is a terminal.
+    """
+
+    def __init__(
+        self,
+        descriptor: int | None = None,
+        *,
+        rate: int = SAMPLE_RATE,
+        channels: int = 1,
+        timeout: float = 10.0,
+    ) -> None:
+        self.name = "standard input"
+        self._descriptor = _standard_input() if descriptor is None else descriptor
+        if os.isatty(self._descriptor):
+            raise UsageError(
+                "standard input is a terminal: pipe PCM into it, as from `arecord -f S16_LE -r 16000 -t raw`"
+            )
+        self._timeout = timeout
+        self._resampler = Resampler(rate, channels, BLOCK_FRAMES)
+        self._frame = WIDTH * channels
+        self._bytes: NDArray[np.uint8] = np.zeros(BLOCK_FRAMES * self._frame, dtype=np.uint8)
+        self._memory = memoryview(self._bytes.data)
+        self._odd = 0
+        self._bytes_read = 0
+        self._pending: NDArray[np.int16] = np.zeros(0, dtype=np.int16)
+        self._ended = False
+        self._closed = False
+
+    @property
+    def overflows(self) -> int:
+        """Zero: a pipe makes its writer wait."""
+        return 0
+
+    def read(self, out: NDArray[np.int16]) -> int:
+        """Fill `out`; return the samples written, fewer or 0 at the end of the stream."""
+        done = 0
+        while done < out.size and not self._closed:
+            if self._pending.size == 0 and not self._refill():
+                break
+            count = min(self._pending.size, out.size - done)
+            out[done : done + count] = self._pending[:count]
+            self._pending = self._pending[count:]
+            done += count
+        return done
+
+    def close(self) -> None:
+        """Stop reading; a read in another thread ends within a quarter of a second."""
+        self._closed = True
+
+    def _refill(self) -> bool:
+        while self._pending.size == 0 and not self._ended and self._wait():
+            try:
+                count = os.readv(self._descriptor, [self._memory[self._odd :]])
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise SourceLostError(
+                    f"{self.name} broke off ({error.strerror}): restart the program that feeds it"
+                ) from error
+            self._take(count)
+        return self._pending.size > 0
+
+    def _take(self, count: int) -> None:
+        if count == 0:
+            self._ended = True
+            self._pending = self._resampler.flush()
+            return
+        filled = self._odd + count
+        if self._bytes_read < len(b"RIFF") <= filled:
+            self._refuse_container()
+        self._bytes_read += count
+        whole = filled - filled % self._frame
+        self._pending = self._resampler.push_int16(self._bytes[:whole].view("<i2"))
+        self._odd = filled - whole
+        self._bytes[: self._odd] = self._bytes[whole:filled]
+
+    def _wait(self) -> bool:
+        deadline = time.monotonic() + self._timeout
+        while not self._closed:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise SourceLostError(
+                    f"nothing arrived on {self.name} for {self._timeout:g} s: check the program that feeds it"
+                )
+            ready, _, _ = select.select([self._descriptor], [], [], min(left, SLICE_SECONDS))
+            if ready:
+                return True
+        return False
+
+    def _refuse_container(self) -> None:
+        container = CONTAINERS.get(bytes(self._bytes[:4]))
+        if container is not None:
+            raise AudioFormatError(
+                f"{self.name} carries a {container} file, not raw PCM: name the file as an argument, "
+                "or pipe `ffmpeg -i FILE -f s16le -ar 16000 -ac 1 -`"
+            )
+
+
+def _standard_input() -> int:
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError) as error:
+        raise DeviceError("standard input is closed: pipe raw PCM into the command") from error
