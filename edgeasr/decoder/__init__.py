@@ -1,0 +1,27 @@
+"""Log-probabilities to words: beam search, low-power search, confidences, end of an utterance."""
+
+from edgeasr.decoder.beam import BeamDecoder, SearchOptions
+from edgeasr.decoder.confidence import ConfidenceModel, Evidence
+from edgeasr.decoder.endpoint import Endpointer, EndpointRules, EndReason
+from edgeasr.decoder.greedy import GreedyDecoder, best_path, low_power
+from edgeasr.decoder.hypothesis import Decoder, Hypothesis, Word
+from edgeasr.decoder.language import load_language_model
+from edgeasr.decoder.lexicon import Lexicon
+
+__all__ = [
+    "BeamDecoder",
+    "ConfidenceModel",
+    "Decoder",
+    "EndReason",
+    "EndpointRules",
+    "Endpointer",
+    "Evidence",
+    "GreedyDecoder",
+    "Hypothesis",
+    "Lexicon",
+    "SearchOptions",
+    "Word",
+    "best_path",
+    "load_language_model",
+    "low_power",
+]

@@ -1,0 +1,210 @@
+"""Beam search over the lexicon with an n-gram language model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from edgeasr.decoder.confidence import ConfidenceModel, Evidence, acoustic_evidence, log_shares
+from edgeasr.decoder.emissions import Emissions
+from edgeasr.decoder.hypothesis import Hypothesis, Word
+from edgeasr.decoder.lexicon import flashlight
+from edgeasr.decoder.path import Path, Track, settled_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SETTLE_EVERY: Final = 24  # rows between looks at what all hypotheses agree on: about one second of speech
+_FORCE_AFTER: Final = 500  # rows without agreement, 15 s of speech at least: then the best hypothesis decides
+_FORCE_KEEP: Final = 200  # rows that stay open then
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How wide to search and how to weigh; scores in natural logarithms, the language model's in log10.
+
+    `beam` hypotheses and `tokens` units a step; hypotheses more than `threshold` below the best are dropped.
+    `word_score` is added for each word, `sil_score` for each blank between words, `blank_penalty` taken off
+    blank.
+    `blank_skip`: probability of blank above which all but the first row of a run are passed over; 1 switches
+    it off.
+    `hold_last_unit`: let the last unit of a word last longer than one step.
+    """
+
+    beam: int = 50
+    tokens: int = 10
+    threshold: float = 25.0
+    lm_weight: float = 2.0
+    word_score: float = 0.0
+    sil_score: float = 0.0
+    blank_penalty: float = 0.0
+    blank_skip: float = 0.99
+    hold_last_unit: bool = True
+
+
+class BeamDecoder:
+    """Streaming search with flashlight-text's LexiconDecoder (Pratap et al., 2019).
+
+    `trie`: what `lexicon.trie()` built over `words` and `units`. `language_model`: from
+    `load_language_model`.
+    `step_seconds`: time between rows. Memory stays bounded in an utterance of any length: once a second,
+    words that no live hypothesis will change are settled and the search forgets what lies before.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        words: Sequence[str],
+        units: int,
+        trie: Any,
+        language_model: Any,
+        *,
+        step_seconds: float,
+        options: SearchOptions | None = None,
+        confidence: ConfidenceModel | None = None,
+    ) -> None:
+        library = flashlight()
+        self.options = options = options or SearchOptions()
+        settings = library.LexiconDecoderOptions(
+            options.beam,
+            min(options.tokens, units),
+            options.threshold,
+            options.lm_weight,
+            options.word_score,
+            -math.inf,
+            options.sil_score,
+            False,
+            library.CriterionType.CTC,
+        )
+        self._search = library.LexiconDecoder(settings, trie, language_model, 0, 0, -1, [], False)
+        self._words = words
+        self._units = units
+        self._step_seconds = step_seconds
+        self._confidence = confidence or ConfidenceModel()
+        self._emissions = Emissions(
+            units,
+            blank_skip=options.blank_skip,
+            blank_penalty=options.blank_penalty,
+            hold_last_unit=options.hold_last_unit,
+        )
+        self.evidence: tuple[Evidence, ...] = ()
+        self.begin()
+
+    def begin(self) -> None:
+        """Start an utterance."""
+        self._search.decode_begin()
+        self._emissions.begin()
+        self._settled: list[Word] = []
+        self._settled_evidence: list[Evidence] = []
+        self._stable = 0
+        self._since_settle = 0
+        self._lost_score = 0.0
+        self._known: dict[Track, tuple[Word, Evidence]] = {}
+
+    def step(self, log_probs: NDArray[np.float32]) -> None:
+        """Take natural log-probabilities, float32 [steps, units]."""
+        begin = 0
+        while begin < len(log_probs):
+            end = begin + _SETTLE_EVERY - self._since_settle
+            rows = self._emissions.add(log_probs[begin:end])
+            begin = end
+            if rows:
+                self._search.decode_step(self._emissions.pointer, rows, self._units)
+                self._since_settle += rows
+            if self._since_settle == _SETTLE_EVERY:
+                self._settle()
+
+    def partial(self) -> Hypothesis:
+        """Best complete words so far."""
+        best = Path(self._search.get_best_hypothesis(0))
+        live = [self._word(track)[0] for track in best.tracks(self._emissions.fed_steps)]
+        words = (*self._settled, *live)
+        return Hypothesis(words, best.score + self._lost_score, min(self._stable, len(words)))
+
+    def finish(self) -> Hypothesis:
+        """End the utterance; `evidence` then holds what each word's confidence rests on."""
+        if self._emissions.fed_steps:
+            self._search.decode_end()
+        paths = self._paths()
+        if not paths:
+            self.evidence = ()
+            return Hypothesis()
+        best = paths[0]
+        shares = log_shares([path.score for path in paths], self._confidence.temper)
+        words, evidence = list(self._settled), list(self._settled_evidence)
+        for track in best.tracks(self._emissions.fed_steps):
+            share = sum(float(s) for s, path in zip(shares, paths, strict=True) if path.has(track))
+            word, seen = self._word(track, math.log(min(max(share, 1e-6), 1.0)))
+            words.append(word)
+            evidence.append(seen)
+        self.evidence = tuple(evidence)
+        hypothesis = Hypothesis(tuple(words), best.score + self._lost_score, len(words))
+        self.begin()
+        return hypothesis
+
+    @property
+    def trailing_silence(self) -> float:
+        """Seconds since the last step on which something other than blank was likely."""
+        return self._emissions.trailing_blank * self._step_seconds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds decoded since the utterance began."""
+        return self._emissions.steps * self._step_seconds
+
+    def _paths(self) -> list[Path]:
+        """All live hypotheses, best first."""
+        paths = [Path(result) for result in self._search.get_all_final_hypothesis()]
+        paths.sort(key=lambda path: -path.score)
+        return paths
+
+    def _settle(self) -> None:
+        """Fix the words that every live hypothesis shares and let the search forget the rows before."""
+        self._since_settle = 0
+        paths = self._paths()
+        if not paths:
+            return
+        best = paths[0]
+        shared, closed = settled_words(paths)
+        self._stable = max(self._stable, len(self._settled) + shared)
+        if closed:
+            self._prune(best, best.ends[closed - 1] + 1)
+        elif len(best) > _FORCE_AFTER:
+            known = Path(self._search.get_best_hypothesis(_FORCE_KEEP))
+            if len(known) > 1:
+                self._prune(best, len(known) - 1)
+
+    def _prune(self, best: Path, index: int) -> None:
+        """Cut the search at `index` of the best path, just behind a word: only there does flashlight cut."""
+        steps = self._emissions.fed_steps
+        for track in best.tracks(steps):
+            if track.index <= index:
+                word, evidence = self._word(track)
+                self._settled.append(word)
+                self._settled_evidence.append(evidence)
+        self._stable = max(self._stable, len(self._settled))
+        self._lost_score += best.score
+        self._search.prune(len(best) - 1 - index)
+        del steps[:index]
+        self._known = {}
+
+    def _word(self, track: Track, agreement: float = 0.0) -> tuple[Word, Evidence]:
+        """Make the word of a track; those of partials are remembered, since most stay as they were."""
+        known = self._known.get(track)
+        if known is not None and agreement == 0.0:
+            return known
+        units = self._emissions.units_of(track.begin, min(track.limit, self._emissions.steps), track.units)
+        end = track.begin + len(units)
+        evidence = acoustic_evidence(self._emissions.window(track.begin, end), units, agreement)
+        word = Word(
+            text=self._words[track.word],
+            start=round(track.begin * self._step_seconds, 4),
+            end=round(end * self._step_seconds, 4),
+            confidence=self._confidence.confidence(evidence),
+        )
+        if agreement == 0.0 and end < self._emissions.steps:
+            self._known[track] = (word, evidence)
+        return word, evidence

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from edgeasr.decoder import ConfidenceModel, Endpointer, EndpointRules, EndReason, Evidence, Hypothesis, Word
+from edgeasr.decoder.confidence import acoustic_evidence, log_shares
+from edgeasr.errors import BundleError, ConfigError
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "silence", "spoken", "reason"),
+    [
+        (1.0, 1.0, False, None),
+        (2.37, 2.37, False, None),
+        (2.4, 2.4, False, EndReason.NO_SPEECH),
+        (5.0, 1.2, False, None),
+        (5.0, 0.5, True, None),
+        (5.0, 0.03 * 27, True, EndReason.SILENCE),
+        (5.0, 0.1 + 0.7, True, EndReason.SILENCE),
+        (19.9, 0.0, True, None),
+        (20.0, 0.0, True, EndReason.LENGTH),
+        (20.0, 20.0, False, EndReason.LENGTH),
+    ],
+)
+def test_default_rules(elapsed: float, silence: float, spoken: bool, reason: EndReason | None) -> None:
+    assert Endpointer().check(elapsed=elapsed, trailing_silence=silence, spoken=spoken) is reason
+
+
+def test_rules_are_settings() -> None:
+    quick = Endpointer(EndpointRules(no_speech=1.0, after_speech=0.3, max_utterance=5.0))
+    assert quick.check(elapsed=2.0, trailing_silence=0.3, spoken=True) is EndReason.SILENCE
+    assert quick.check(elapsed=1.0, trailing_silence=1.0, spoken=False) is EndReason.NO_SPEECH
+    assert quick.check(elapsed=5.0, trailing_silence=0.0, spoken=True) is EndReason.LENGTH
+
+
+@pytest.mark.parametrize("field", ["no_speech", "after_speech", "max_utterance"])
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
+def test_impossible_rules_are_refused(field: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=field):
+        EndpointRules(**{field: value})
+
+
+def test_worse_evidence_never_raises_confidence() -> None:
+    model = ConfidenceModel()
+    best = model.confidence(Evidence(0.0, 0.0, 0.0))
+    assert best > 0.9
+    for worse in (Evidence(-2, 0), Evidence(0, -2), Evidence(0, 0, -2)):
+        assert 0 < model.confidence(worse) < best
+    assert model.confidence(Evidence(-1000, -1000, -1000)) == 0.0
+
+
+def test_bundle_coefficients_replace_the_defaults() -> None:
+    flat = ConfidenceModel.from_mapping({"bias": 0, "phones": 0, "gap": 0, "agreement": 0})
+    assert flat.confidence(Evidence(-3, -3, -3)) == 0.5
+    assert ConfidenceModel.from_mapping({}) == ConfidenceModel()
+
+
+@pytest.mark.parametrize("values", [{"slope": 1.0}, {"bias": "high"}, {"gap": True}])
+def test_wrong_coefficients_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(BundleError, match=r"model\.toml has confidence\."):
+        ConfidenceModel.from_mapping(values)
+
+
+def test_evidence_measures_phones_and_distance_from_the_best_units() -> None:
+    rows = np.log(np.array([[0.1, 0.8, 0.1], [0.6, 0.2, 0.2], [0.5, 0.1, 0.4]], np.float32))
+    evidence = acoustic_evidence(rows, np.array([1, 0, 2]))
+    assert evidence.phones == pytest.approx((math.log(0.8) + math.log(0.4)) / 2, abs=1e-5)
+    assert evidence.gap == pytest.approx((math.log(0.4) - math.log(0.5)) / 3, abs=1e-5)
+
+
+def test_shares_of_equal_hypotheses_are_equal() -> None:
+    assert log_shares([-5000.0, -5000.0], 1.0).tolist() == [0.5, 0.5]
+
+
+def test_hypothesis_sums_up_its_words() -> None:
+    hypothesis = Hypothesis((Word("red", 0, 1, 0.8), Word("light", 1, 2, 0.6)))
+    assert hypothesis.text == "red light"
+    assert hypothesis.confidence == pytest.approx(0.7)
+    assert Hypothesis().confidence == 0
