@@ -188,7 +188,7 @@ class Mqtt:
     ack_timeout: float = setting(
         20.0, "wait for a final's acknowledgement before reconnecting", low=0.5, high=600
     )
-    window: int = setting(8, "finals under way without acknowledgement", low=1, high=64)
+    window: int = setting(8, "finals under way without acknowledgement", low=1, high=20)
     tls: Tls = field(default_factory=Tls)
 
 

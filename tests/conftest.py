@@ -1,0 +1,158 @@
+"""Fixtures for more than one file: a real MQTT broker that can be stopped, frozen, restarted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PATIENCE = 20.0  # seconds until a test that waits for something gives up
+
+
+def wait_for(condition: Callable[[], Any], what: str = "the awaited") -> None:
+    """Return as soon as the condition holds; fail the test after a long time."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not come about in {PATIENCE:g} s")
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _mosquitto() -> str:
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        pytest.fail("the tests need mosquitto; install it: apt-get install mosquitto")
+    return found
+
+
+@dataclass
+class Mosquitto:
+    """A mosquitto of the test's own on a free port of 127.0.0.1."""
+
+    folder: Path
+    options: tuple[str, ...] = ("allow_anonymous true",)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"listener {self.port} 127.0.0.1", *self.options, "user root", "log_type all"]
+        config = self.folder / "mosquitto.conf"
+        config.write_text("\n".join(lines) + "\n")
+        with (self.folder / "log").open("ab") as log:
+            command = [_mosquitto(), "-c", str(config)]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        wait_for(self._answers, "mosquitto")
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            pytest.fail(f"mosquitto ended: {(self.folder / 'log').read_text()}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it, cleanly or with SIGKILL; a frozen one too."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.send_signal(signal.SIGCONT)
+            self.process.wait(timeout=PATIENCE)
+            self.process = None
+
+    def freeze(self) -> None:
+        """Keep its connections open and answer nothing more."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def make_mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """Return a maker of brokers: lines of mosquitto.conf as arguments, `start=False` to start it later."""
+    made: list[Mosquitto] = []
+
+    def make(*options: str, start: bool = True) -> Mosquitto:
+        folder = tmp_path / f"mosquitto{len(made)}"
+        broker = Mosquitto(folder, options or ("allow_anonymous true",))
+        made.append(broker)
+        if start:
+            broker.start()
+        return broker
+
+    yield make
+    for broker in made:
+        broker.stop()
+
+
+@pytest.fixture
+def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    """Return a running broker open to anybody."""
+    return make_mosquitto()
+
+
+class Listener:
+    """A subscriber that keeps all it hears, over restarts of the broker too."""
+
+    def __init__(self, port: int, topic: str = "#", *, user: tuple[str, str] | None = None) -> None:
+        self.heard: list[tuple[str, str, bool]] = []  # topic, payload, retained
+        self.is_ready = threading.Event()
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        if user:
+            self.client.username_pw_set(*user)
+        self.client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+        self.client.on_subscribe = lambda *_: self.is_ready.set()
+        self.client.on_disconnect = lambda *_: self.is_ready.clear()
+        self.client.on_message = self._message
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect_async("127.0.0.1", port)
+        self.client.loop_start()
+
+    def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        self.heard.append((message.topic, message.payload.decode(), message.retain))
+
+    def of(self, topic: str) -> list[str]:
+        """Return the payloads heard on a topic, in order."""
+        return [payload for name, payload, _ in list(self.heard) if name == topic]
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., Listener]]:
+    """Return a maker of subscribers that are ready when returned."""
+    with contextlib.ExitStack() as stack:
+
+        def make(port: int, topic: str = "#", *, user: tuple[str, str] | None = None) -> Listener:
+            listener = Listener(port, topic, user=user)
+            stack.callback(listener.close)
+            wait_for(listener.is_ready.is_set, "the subscription")
+            return listener
+
+        yield make
