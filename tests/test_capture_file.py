@@ -146,6 +146,35 @@ def test_damaged_flac_is_reported_with_the_place(tmp_path: Path) -> None:
         assert 0 < samples.size < RATE * 4
 
 
+def test_decoding_goes_on_past_a_place_the_decoder_complains_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = np.random.default_rng(4).integers(-9000, 9000, 3 * RATE).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", samples, RATE)
+    true_read, complaints = soundfile.SoundFile.read, iter([False, True, True])
+
+    def complaining_read(file: soundfile.SoundFile, out: Floats) -> Floats:
+        if next(complaints, False):
+            true_read(file, out=out[:100])  # what libsndfile does: decodes up to the place, then fails
+            raise soundfile.LibsndfileError(33)
+        return true_read(file, out=out)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", complaining_read)
+    assert np.array_equal(everything(FileSource(tmp_path / "a.wav")), samples)
+
+
+def test_a_file_of_which_nothing_can_be_decoded_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(1.0), RATE)
+
+    def failing_read(file: soundfile.SoundFile, out: Floats) -> Floats:
+        raise soundfile.LibsndfileError(33)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", failing_read)
+    assert "damaged after 0.0 s" in refused(tmp_path / "a.wav")
+
+
 @pytest.mark.parametrize(
     ("content", "mend"),
     [

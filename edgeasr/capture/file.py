@@ -25,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 BLOCK_FRAMES: Final = 8_192
 UNKNOWN_FRAMES: Final = 1 << 62
+MOST_FRUITLESS: Final = 3
 LOWEST_RATE: Final = 4_000
 MOST_CHANNELS: Final = 64
 HOW_TO_CONVERT: Final = "convert it with `ffmpeg -i {name} -ar 16000 -ac 1 converted.wav`"
@@ -60,6 +61,7 @@ class FileSource:
         self._pending: NDArray[np.int16] = np.zeros(0, dtype=np.int16)
         self._ended = False
         self._frames_read = 0
+        self._fruitless = 0
         self._delivered = 0
         self._started: float | None = None
 
@@ -108,11 +110,18 @@ class FileSource:
         try:
             block: NDArray[np.float32] = self._file.read(out=self._block)
         except (soundfile.SoundFileError, RuntimeError) as error:
+            # libsndfile also stops at pages whose sample count is odd, as some Opus encoders write them, but
+            # has filled the block up to there and goes on when asked again.
+            decoded = min(max(self._file.tell() - self._frames_read, 0), BLOCK_FRAMES)
+            self._fruitless = 0 if decoded else self._fruitless + 1
+            if self._fruitless < MOST_FRUITLESS:
+                return self._block[:decoded] if decoded else self._decode()
             second = self._frames_read / self._file.samplerate
             raise AudioFormatError(
                 f"{self.name} is damaged after {second:.1f} s ({_reason(error)}): "
                 f"{HOW_TO_CONVERT.format(name=self._path.name)}"
             ) from error
+        self._fruitless = 0
         return block
 
 
