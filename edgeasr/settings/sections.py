@@ -93,9 +93,9 @@ class Vad:
 
     enabled: bool = setting(True, "off: everything goes to the encoder")
     pre_roll: float = setting(0.4, "audio kept from before speech was noticed", low=0, high=3)
-    hang_over: float = setting(1.0, "audio still decoded after speech was last noticed", low=0.1, high=10)
-    threshold_db: float = setting(8.0, "level over the noise floor that counts as speech", low=1, high=40)
-    hysteresis_db: float = setting(3.0, "how far below that level speech may fall and go on", low=0, high=20)
+    hang_over: float = setting(1.2, "audio still decoded after speech was last noticed", low=0.1, high=10)
+    threshold_db: float = setting(3.0, "level over the noise floor that counts as speech", low=1, high=40)
+    hysteresis_db: float = setting(1.0, "how far below that level speech may fall and go on", low=0, high=20)
 
 
 @dataclass(frozen=True, slots=True)
