@@ -133,7 +133,7 @@ class Listener:
         self.client.loop_start()
 
     def _message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        self.heard.append((message.topic, message.payload.decode(), message.retain))
+        self.heard.append((message.topic, message.payload.decode("utf-8", "replace"), message.retain))
 
     def of(self, topic: str) -> list[str]:
         """Return the payloads heard on a topic, in order."""

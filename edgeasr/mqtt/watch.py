@@ -1,0 +1,121 @@
+"""Listening to devices: what `edgeasr tail` and the demo are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from edgeasr.mqtt import topics
+from edgeasr.mqtt.link import Hooks, Link, LinkState
+from edgeasr.mqtt.topics import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from edgeasr.settings import Mqtt
+
+_WATCHED = (Kind.AVAILABILITY, Kind.PARTIAL, Kind.FINAL, Kind.STATE, Kind.HEALTH, Kind.POWER, Kind.EVENT)
+_REMEMBERED = 256  # finals, among which a repeated one is known; more than a window and a few devices
+_LARGEST = 1 << 20  # bytes of a payload that is looked at; an event has a few thousand
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message of a device; `payload` is a JSON object, or text where it is none; `at` in Unix seconds."""
+
+    device: str
+    kind: Kind
+    payload: dict[str, Any] | str
+    retained: bool
+    at: float
+
+    def text(self, key: str = "text") -> str:
+        """Return a text of the payload, empty where it has none."""
+        value = self.payload.get(key) if isinstance(self.payload, dict) else None
+        return value if isinstance(value, str) else ""
+
+    def number(self, key: str, default: float) -> float:
+        """Return a number of the payload."""
+        value = self.payload.get(key) if isinstance(self.payload, dict) else None
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+
+
+class Watcher:
+    """Subscribes to one device or all; `on_heard` is called from the connection's thread for each message.
+
+    A final that comes twice, which QoS 1 allows, is passed on once.
+    """
+
+    def __init__(
+        self,
+        mqtt: Mqtt,
+        on_heard: Callable[[Heard], None],
+        *,
+        device: str | None = None,
+        on_link: Callable[[bool, str], None] | None = None,
+    ) -> None:
+        self._prefix = mqtt.prefix
+        self._on_heard = on_heard
+        self._finals: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
+        tell = on_link or (lambda _up, _reason: None)
+        filters = [(topics.filter_of(mqtt.prefix, kind, device or "+"), 1) for kind in _WATCHED]
+        hooks = Hooks(
+            up=lambda: tell(True, ""), down=lambda reason: tell(False, reason), message=self._message
+        )
+        # Never the daemon's client id: a broker throws the elder of two namesakes out.
+        own = replace(mqtt, client_id=None)
+        self._link = Link(own, f"edgeasr-watch-{os.getpid()}-{os.urandom(3).hex()}", hooks, filters=filters)
+
+    def __enter__(self) -> Self:
+        """Start connecting."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a connection with its subscriptions."""
+        return self._link.state is LinkState.UP
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self._link.start()
+
+    def wait_up(self, timeout: float) -> None:
+        """Return when subscribed; BrokerError at the first failed try or after `timeout` seconds."""
+        self._link.wait_up(timeout)
+
+    def close(self) -> None:
+        """Take leave."""
+        self._link.close(2.0)
+
+    def _message(self, topic: str, data: bytes, retained: bool) -> None:  # noqa: FBT001  a Hooks signature
+        origin = topics.parse(self._prefix, topic)
+        if origin is None or len(data) > _LARGEST:
+            return
+        heard = Heard(*origin, _parsed(data), retained, time.time())
+        if heard.kind is Kind.FINAL:
+            event_id = heard.text("id")
+            if event_id and (heard.device, event_id) in self._finals:
+                return
+            self._finals.append((heard.device, event_id))
+        self._on_heard(heard)
+
+
+def _parsed(data: bytes) -> dict[str, Any] | str:
+    text = data.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, dict) else text
