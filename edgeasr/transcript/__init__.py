@@ -1,0 +1,24 @@
+"""Words to what a subscriber or a subtitle file gets: events, formatting, schemas, exports."""
+
+from edgeasr.transcript.event import Clock, Event, EventType, EventWord, Session, Ticket
+from edgeasr.transcript.export import ExportFormat, Transcript, Utterance, export
+from edgeasr.transcript.formatter import FormatOptions, Formatted, Formatter
+from edgeasr.transcript.schema import SchemaName, load_schema
+
+__all__ = [
+    "Clock",
+    "Event",
+    "EventType",
+    "EventWord",
+    "ExportFormat",
+    "FormatOptions",
+    "Formatted",
+    "Formatter",
+    "SchemaName",
+    "Session",
+    "Ticket",
+    "Transcript",
+    "Utterance",
+    "export",
+    "load_schema",
+]

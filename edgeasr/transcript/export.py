@@ -1,0 +1,97 @@
+"""Transcripts of whole files, in the forms that commands write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from edgeasr.transcript.subtitles import Cue, cues, to_srt, to_vtt
+
+if TYPE_CHECKING:
+    from edgeasr.transcript.event import EventWord
+    from edgeasr.transcript.formatter import Formatted
+
+
+class ExportFormat(StrEnum):
+    """Forms a transcript can be written in."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One final: its text and its words, whose times are seconds from the beginning of the file."""
+
+    formatted: Formatted
+    words: tuple[EventWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All that was heard in a file."""
+
+    file: str
+    utterances: tuple[Utterance, ...]
+    audio_seconds: float
+    cpu_seconds: float
+
+    @property
+    def text(self) -> str:
+        """Formatted text, one utterance a line."""
+        return "\n".join(part for part in (u.formatted.text.strip("\n") for u in self.utterances) if part)
+
+    @property
+    def raw(self) -> str:
+        """Words as recognised."""
+        return " ".join(u.formatted.raw for u in self.utterances if u.formatted.raw)
+
+
+def export(transcript: Transcript, form: ExportFormat) -> str:
+    """Return the transcript in a form, ending in one line break."""
+    if form is ExportFormat.TEXT:
+        return transcript.text + "\n"
+    if form is ExportFormat.JSON:
+        return json.dumps(_object(transcript, utterances=True), ensure_ascii=False, indent=2) + "\n"
+    if form is ExportFormat.JSONL:
+        values = _object(transcript, utterances=False)
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+    all_cues: list[Cue] = []
+    for utterance in transcript.utterances:
+        all_cues += cues(utterance.formatted.pieces, utterance.words)
+    return to_srt(all_cues) if form is ExportFormat.SRT else to_vtt(all_cues)
+
+
+def _object(transcript: Transcript, *, utterances: bool) -> dict[str, Any]:
+    """Return the object of a transcript: `file, text, raw, words, audio_seconds, cpu_seconds`."""
+    result: dict[str, Any] = {
+        "file": transcript.file,
+        "text": transcript.text,
+        "raw": transcript.raw,
+        "words": [_word(word) for utterance in transcript.utterances for word in utterance.words],
+        "audio_seconds": round(transcript.audio_seconds, 3),
+        "cpu_seconds": round(transcript.cpu_seconds, 4),
+    }
+    if utterances:
+        result["utterances"] = [
+            {
+                "text": utterance.formatted.text,
+                "raw": utterance.formatted.raw,
+                "start": round(utterance.words[0].start, 3),
+                "end": round(utterance.words[-1].end, 3),
+            }
+            for utterance in transcript.utterances
+            if utterance.words
+        ]
+    return result
+
+
+def _word(word: EventWord) -> dict[str, Any]:
+    return {
+        key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(word).items()
+    }
