@@ -127,6 +127,7 @@ def test_many_threads_may_put_and_acknowledge(path: Path) -> None:
 
 _WRITER = """
 import sys
+from pathlib import Path
 from edgeasr import settings
 from edgeasr.outbox import Outbox
 outbox = Outbox(settings.Outbox(path=Path(sys.argv[1])))
