@@ -2,6 +2,9 @@
 
 python -m tools.acoustic.train --features work/features --lexicon work/lexicon.txt --out work/model --minutes 90
 
+With `torchrun --nproc-per-node 2 -m tools.acoustic.train …` each process takes its share of the batches on one thread:
+on a machine with other work this loses far less than threads that wait for each other in every matrix product.
+
 The learning rate follows progress, which is the share of `--epochs` done or, with `--minutes`, of the time used: a fixed
 number of epochs is reproducible from `--seed`, a time budget uses a machine as long as it may be used.
 """
@@ -12,12 +15,15 @@ import argparse
 import copy
 import json
 import math
+import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 from torch.nn import functional
@@ -111,8 +117,13 @@ class Trainer:
         torch.manual_seed(args.seed)
         torch.set_num_threads(args.threads)
         self.args = args
+        self.rank, self.world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        if self.world > 1:
+            dist.init_process_group("nccl" if args.device == "cuda" else "gloo")
         self.device = torch.device(args.device)
         self.config = NetworkConfig(dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel)
+        if self.world > 1:
+            torch.set_num_threads(1)
         self.model = Network(self.config).to(self.device)
         self.average = copy.deepcopy(self.model)
         decay = [p for p in self.model.parameters() if p.ndim > 1]
@@ -196,6 +207,8 @@ class Trainer:
             logits, middle = self.model(batch.features.to(self.device))
         loss = ctc(logits, batch, lag)
         (loss + 0.3 * ctc(middle, batch, lag // 2)).backward()
+        if self.world > 1:
+            self.share_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -209,18 +222,35 @@ class Trainer:
                     ours.copy_(theirs)
         return float(loss.detach())
 
+    def share_gradients(self) -> None:
+        """Average the gradients over the processes."""
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.world
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def over(self, done: float) -> bool:
+        """Whether to stop, as the first process sees it."""
+        flag = torch.tensor(float(done >= 1.0))
+        if self.world > 1:
+            dist.broadcast(flag, 0)
+        return bool(flag)
+
     def epoch(self, bar: Progress) -> None:
         """One pass over the training set."""
         self.train_set.plan(self.args.seed + self.progress.epoch, short_first=self.progress.epoch == 0)
+        whole = len(self.train_set) // self.world * self.world
         loader = DataLoader(
-            self.train_set, batch_size=1, shuffle=False, num_workers=self.args.workers, collate_fn=collate,
+            self.train_set, batch_size=1, sampler=range(self.rank, whole, self.world), num_workers=self.args.workers, collate_fn=collate,
             prefetch_factor=6 if self.args.workers else None,
         )  # fmt: skip
-        task = bar.add_task(f"epoch {self.progress.epoch}", total=len(self.train_set), loss=math.nan)
+        task = bar.add_task(f"epoch {self.progress.epoch}", total=len(loader), loss=math.nan)
         losses, began, audio, last = [], time.monotonic(), 0.0, time.monotonic()
         for number, batch in enumerate(loader):
-            done = self.share_done(number / len(self.train_set))
-            if done >= 1.0:
+            done = self.share_done(number / len(loader))
+            if self.over(done):
                 break
             losses.append(self.update(batch, done))
             audio += float(batch.steps.sum()) * STRIDE / 100
@@ -228,12 +258,19 @@ class Trainer:
             self.progress.seconds += now - last
             last = now
             bar.update(task, advance=1, loss=float(np.mean(losses[-50:])))
-            if number % 100 == 99:
-                speed = audio / (now - began)
-                print(f"  {number + 1}/{len(self.train_set)} loss {np.mean(losses[-100:]):.3f} {speed:.0f} s/s", flush=True)
+            if number % 50 == 49 and self.rank == 0:
+                speed = audio * self.world / (now - began)
+                print(f"  {number + 1}/{len(loader)} loss {np.mean(losses[-50:]):.3f} {speed:.0f} s/s", flush=True)
         bar.remove_task(task)
-        errors = phone_errors(self.average, self.dev_set)
         self.progress.epoch += 1
+        if self.rank == 0:
+            self.report(losses)
+        if self.world > 1:
+            dist.barrier()
+
+    def report(self, losses: list[float]) -> None:
+        """Measure the running average on dev, and write history and checkpoints."""
+        errors = phone_errors(self.average, self.dev_set)
         record = {
             "epoch": self.progress.epoch, "updates": self.progress.updates, "minutes": round(self.progress.seconds / 60, 1),
             "loss": round(float(np.mean(losses)), 4), "phone_errors": errors, "rate": self.rate(self.share_done(0.0)),
@@ -248,13 +285,15 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the epochs or the minutes are used up."""
-        print(f"{self.model.shipped_parameters() / 1e6:.2f} M parameters, {len(self.dev_set)} dev batches", flush=True)
+        if self.rank == 0:
+            print(f"{self.model.shipped_parameters() / 1e6:.2f} M parameters, {len(self.dev_set)} dev batches", flush=True)
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("loss {task.fields[loss]:.3f}"),
         )  # fmt: skip
-        with Progress(*columns, transient=True) as bar:
-            while self.share_done(0.0) < 1.0:
+        hidden = self.rank > 0 or not sys.stdout.isatty()
+        with Progress(*columns, transient=True, disable=hidden) as bar:
+            while not self.over(self.share_done(0.0)):
                 self.epoch(bar)
 
 

@@ -1,0 +1,17 @@
+"""The model on disk: manifest, checksums, and where bundles are looked for."""
+
+from edgeasr.bundle.bundle import Bundle, find_bundles, locate, search_path
+from edgeasr.bundle.checksums import SUMS_FILE, verify_checksums, write_checksums
+from edgeasr.bundle.manifest import MANIFEST_FILE, Manifest
+
+__all__ = [
+    "MANIFEST_FILE",
+    "SUMS_FILE",
+    "Bundle",
+    "Manifest",
+    "find_bundles",
+    "locate",
+    "search_path",
+    "verify_checksums",
+    "write_checksums",
+]
