@@ -54,14 +54,6 @@ class DecoderInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfidenceInfo:
-    """`[confidence]`: logistic calibration of a word's raw confidence: 1 / (1 + exp(-(slope * raw + offset)))."""
-
-    slope: float = 1.0
-    offset: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
     """The whole manifest."""
 
@@ -70,7 +62,7 @@ class Manifest:
     normaliser: NormaliserConfig
     encoder: EncoderInfo
     decoder: DecoderInfo
-    confidence: ConfidenceInfo
+    confidence: dict[str, Any]
     results: dict[str, Any]
 
     @property
@@ -119,6 +111,11 @@ def _section(path: Path, table: dict[str, Any], name: str, kind: type[Any]) -> A
         raise BundleError(f"{path}: [{name}] is incomplete ({error}): fetch the bundle again") from error
 
 
+def _table(table: dict[str, Any], name: str) -> dict[str, Any]:
+    values = table.get(name, {})
+    return values if isinstance(values, dict) else {}
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read and check a manifest; raises BundleError with the place and the reason."""
     try:
@@ -127,15 +124,14 @@ def read_manifest(path: Path) -> Manifest:
         raise BundleError(f"{path} cannot be read: point edgeasr at a model bundle's folder") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} is not valid TOML ({error}): fetch the bundle again") from error
-    results = table.get("results", {})
     manifest = Manifest(
         model=_section(path, table, "model", ModelInfo),
         features=_section(path, table, "features", LogMelConfig),
         normaliser=_section(path, table, "normaliser", NormaliserConfig),
         encoder=_section(path, table, "encoder", EncoderInfo),
         decoder=_section(path, table, "decoder", DecoderInfo),
-        confidence=_section(path, table, "confidence", ConfidenceInfo),
-        results=results if isinstance(results, dict) else {},
+        confidence=_table(table, "confidence"),
+        results=_table(table, "results"),
     )
     _check(path, manifest)
     return manifest

@@ -121,6 +121,9 @@ class Decoder:
     lm_weight: float | None = setting(
         None, "weight of the language model; the bundle's if unset", low=0, high=20
     )
+    least_confidence: float = setting(
+        0.3, "utterances less sure than this are taken for noise and not published", low=0, high=1
+    )
     word_score: float | None = setting(None, "bonus for each word; the bundle's if unset", low=-20, high=20)
 
 

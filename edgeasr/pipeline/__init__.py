@@ -1,0 +1,20 @@
+"""Capture's samples in, updates out: front end, encoder and decoder in one object."""
+
+from edgeasr.pipeline.build import build_decoder, build_recogniser, load_decoder
+from edgeasr.pipeline.deferred import DeferredDecoder
+from edgeasr.pipeline.offline import transcribe
+from edgeasr.pipeline.recogniser import Recogniser, RecogniserParts
+from edgeasr.pipeline.update import Final, Partial, Update
+
+__all__ = [
+    "DeferredDecoder",
+    "Final",
+    "Partial",
+    "Recogniser",
+    "RecogniserParts",
+    "Update",
+    "build_decoder",
+    "build_recogniser",
+    "load_decoder",
+    "transcribe",
+]

@@ -1,0 +1,93 @@
+"""From settings and a bundle to a recogniser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgeasr.decoder import (
+    BeamDecoder,
+    ConfidenceModel,
+    Endpointer,
+    EndpointRules,
+    GreedyDecoder,
+    Lexicon,
+    SearchOptions,
+    load_language_model,
+)
+from edgeasr.encoder import open_encoder
+from edgeasr.frontend import FRAME_SAMPLES, SAMPLE_RATE, Gate, GateConfig, LogMel, Normaliser, Vad, VadConfig
+from edgeasr.pipeline.deferred import DeferredDecoder
+from edgeasr.pipeline.recogniser import Recogniser, RecogniserParts
+from edgeasr.settings import DecoderMode
+
+if TYPE_CHECKING:
+    from edgeasr.bundle import Bundle
+    from edgeasr.decoder import Decoder
+    from edgeasr.encoder import Encoder
+    from edgeasr.settings import Settings
+
+
+def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
+    """Read lexicon and language model and build the search; takes about a second."""
+    info = bundle.manifest.decoder
+    wanted = settings.decoder
+    lexicon = Lexicon.load(bundle.file(info.tokens), bundle.file(info.lexicon))
+    trie = lexicon.trie()
+    lexicon.release()
+    model = load_language_model(bundle.file(info.lm) if wanted.lm else None, lexicon)
+    options = SearchOptions(
+        beam=wanted.beam,
+        tokens=wanted.beam_tokens,
+        threshold=wanted.beam_threshold,
+        lm_weight=info.lm_weight if wanted.lm_weight is None else wanted.lm_weight,
+        word_score=info.word_score if wanted.word_score is None else wanted.word_score,
+        blank_penalty=info.blank_penalty,
+    )
+    kind = BeamDecoder if wanted.mode is DecoderMode.BEAM else GreedyDecoder
+    return kind(
+        lexicon.words,
+        len(lexicon.units),
+        trie,
+        model,
+        step_seconds=bundle.manifest.encoder.stride * FRAME_SAMPLES / SAMPLE_RATE,
+        options=options,
+        confidence=ConfidenceModel.from_mapping(bundle.manifest.confidence),
+    )
+
+
+def build_decoder(settings: Settings, bundle: Bundle) -> DeferredDecoder:
+    """Start loading the decoder in the background."""
+    return DeferredDecoder(lambda: load_decoder(settings, bundle), bundle.manifest.encoder.units)
+
+
+def build_recogniser(
+    settings: Settings, bundle: Bundle, encoder: Encoder | None = None, decoder: Decoder | None = None
+) -> Recogniser:
+    """Connect the rooms; encoder and decoder are opened here unless given."""
+    encoder = encoder or open_encoder(bundle, settings.encoder.accelerator.value, settings.encoder.threads)
+    decoder = decoder or build_decoder(settings, bundle)
+    features = bundle.manifest.features
+    hop = encoder.hop_frames
+    vad = settings.vad
+    rules = settings.endpoint
+    lookahead = encoder.lookahead_frames * FRAME_SAMPLES / SAMPLE_RATE
+    gate = GateConfig(
+        enabled=vad.enabled,
+        pre_roll=vad.pre_roll,
+        # The endpointer looks at the encoder's output, which lags; the gate stays open until it had its say.
+        hang_over=max(vad.hang_over, rules.after_speech + lookahead + 2 * hop * FRAME_SAMPLES / SAMPLE_RATE),
+    )
+    parts = RecogniserParts(
+        logmel=LogMel(features, max_frames=hop),
+        vad=Vad(VadConfig(threshold_db=vad.threshold_db, hysteresis_db=vad.hysteresis_db), mels=features.mels, hop_frames=hop)
+        if vad.enabled
+        else None,
+        gate=Gate(gate, mels=features.mels, hop_frames=hop),
+        normaliser=Normaliser(bundle.manifest.normaliser),
+        encoder=encoder,
+        decoder=decoder,
+        endpointer=Endpointer(EndpointRules(rules.no_speech, rules.after_speech, rules.max_utterance)),
+    )
+    return Recogniser(
+        parts, partials=settings.partials.enabled, least_confidence=settings.decoder.least_confidence
+    )
