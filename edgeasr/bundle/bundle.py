@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeasr.bundle.checksums import verify_checksums
 from edgeasr.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
 from edgeasr.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BESIDE_PACKAGE = Path(__file__).resolve().parents[2] / "models"
 
@@ -24,7 +28,9 @@ class Bundle:
     def open(cls, path: Path, *, verify: bool = False) -> Bundle:
         """Read the manifest and check that its files are there; with `verify`, their checksums too (reads every byte)."""
         if not path.is_dir():
-            raise BundleError(f"{path} is not a model bundle: `edgeasr models list` shows those that are installed")
+            raise BundleError(
+                f"{path} is not a model bundle: `edgeasr models list` shows those that are installed"
+            )
         manifest = read_manifest(path / MANIFEST_FILE)
         if verify:
             verify_checksums(path, manifest.files)
@@ -50,10 +56,10 @@ def search_path() -> tuple[Path, ...]:
     return (*named, _BESIDE_PACKAGE, Path("/var/lib/edgeasr/models"), Path("/usr/share/edgeasr/models"))
 
 
-def find_bundles() -> dict[str, Path]:
-    """Name to folder of every bundle on the search path."""
+def find_bundles(first: Sequence[Path] = ()) -> dict[str, Path]:
+    """Name to folder of every bundle in the folders `first` (settings.encoder.search) and on the search path."""
     found: dict[str, Path] = {}
-    for folder in search_path():
+    for folder in (*first, *search_path()):
         if folder.is_dir():
             for path in sorted(folder.iterdir()):
                 if (path / MANIFEST_FILE).is_file():
@@ -61,12 +67,14 @@ def find_bundles() -> dict[str, Path]:
     return found
 
 
-def locate(name_or_path: str, *, verify: bool = False) -> Bundle:
-    """Open a bundle by name on the search path, or by its folder."""
+def locate(name_or_path: str, *, verify: bool = False, search: Sequence[Path] = ()) -> Bundle:
+    """Open a bundle by its folder, or by name: in the folders `search` first, then on the search path."""
     if os.sep in name_or_path or name_or_path.startswith("."):
         return Bundle.open(Path(name_or_path), verify=verify)
-    found = find_bundles()
+    found = find_bundles(search)
     if name_or_path not in found:
         names = ", ".join(found) or "none is installed"
-        raise BundleError(f"there is no model bundle named {name_or_path!r} (installed: {names}): give its name or folder")
+        raise BundleError(
+            f"there is no model bundle named {name_or_path!r} (installed: {names}): give its name or folder"
+        )
     return Bundle.open(found[name_or_path], verify=verify)

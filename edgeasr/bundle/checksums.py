@@ -52,4 +52,6 @@ def verify_checksums(folder: Path, needed: tuple[str, ...] = ()) -> None:
         if not path.is_file():
             raise BundleError(f"{path} is missing: fetch the bundle again")
         if digest(path) != expected:
-            raise BundleError(f"{path} does not match its checksum: the file is damaged or was changed, fetch it again")
+            raise BundleError(
+                f"{path} does not match its checksum: the file is damaged or was changed, fetch it again"
+            )

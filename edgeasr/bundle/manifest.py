@@ -88,7 +88,9 @@ def _section(path: Path, table: dict[str, Any], name: str, kind: type[Any]) -> A
     known = {field.name: str(field.type) for field in fields(kind)}
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise BundleError(f"{path}: [{name}] has the unknown key {unknown[0]!r}: the bundle needs a newer edgeasr")
+        raise BundleError(
+            f"{path}: [{name}] has the unknown key {unknown[0]!r}: the bundle needs a newer edgeasr"
+        )
     clean: dict[str, Any] = {}
     for key, value in values.items():
         wanted = known[key]
@@ -139,10 +141,14 @@ def read_manifest(path: Path) -> Manifest:
 
 def _check(path: Path, manifest: Manifest) -> None:
     if manifest.model.format != FORMAT:
-        raise BundleError(f"{path}: bundle format {manifest.model.format} is not {FORMAT}: it needs another edgeasr")
+        raise BundleError(
+            f"{path}: bundle format {manifest.model.format} is not {FORMAT}: it needs another edgeasr"
+        )
     encoder = manifest.encoder
     if encoder.stride < 1 or encoder.hop_frames < 1 or encoder.hop_frames % encoder.stride:
-        raise BundleError(f"{path}: hop_frames {encoder.hop_frames} is not a multiple of stride {encoder.stride}")
+        raise BundleError(
+            f"{path}: hop_frames {encoder.hop_frames} is not a multiple of stride {encoder.stride}"
+        )
     mels = manifest.features.mels
     if not 8 <= mels <= 256 or encoder.hop_frames > 200 or not 0 <= encoder.lookahead_frames <= 200:
         raise BundleError(f"{path}: mels, hop_frames or lookahead_frames is out of range")

@@ -54,7 +54,9 @@ def open_encoder(
             _LOG.info("encoder runs on the Edge TPU through %s", answer.value)
             return StreamingEncoder(interpreter, bundle.manifest, Accelerator.EDGETPU)
         if accelerator == "edgetpu":
-            raise AcceleratorError(f"the Edge TPU cannot be used ({answer}): mend that or set encoder.accelerator to 'auto'")
+            raise AcceleratorError(
+                f"the Edge TPU cannot be used ({answer}): mend that or set encoder.accelerator to 'auto'"
+            )
         _LOG.info("encoder runs on the CPU: %s", answer)
     runtime = available()
     interpreter = load_interpreter(bundle.file(bundle.manifest.encoder.file), threads, runtime)

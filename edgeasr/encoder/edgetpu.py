@@ -80,7 +80,9 @@ def probe(runtime: Runtime, model: Path, seconds: float = _PROBE_SECONDS) -> str
     if done.returncode == 0:
         return None
     if done.returncode < 0:
-        return f"the runtime crashed with signal {-done.returncode}: {LIBRARY} and {runtime.value} do not match"
+        return (
+            f"the runtime crashed with signal {-done.returncode}: {LIBRARY} and {runtime.value} do not match"
+        )
     return (done.stderr.strip().splitlines() or ["unknown reason"])[-1]
 
 

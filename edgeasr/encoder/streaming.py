@@ -48,10 +48,16 @@ class StreamingEncoder:
     one long pass bit for bit. `step` touches only memory that was set aside here.
     """
 
-    def __init__(self, interpreter: Any, manifest: Manifest, accelerator: Accelerator = Accelerator.CPU) -> None:
+    def __init__(
+        self, interpreter: Any, manifest: Manifest, accelerator: Accelerator = Accelerator.CPU
+    ) -> None:
         info = manifest.encoder
         self.accelerator = accelerator
-        self.hop_frames, self.stride, self.lookahead_frames = info.hop_frames, info.stride, info.lookahead_frames
+        self.hop_frames, self.stride, self.lookahead_frames = (
+            info.hop_frames,
+            info.stride,
+            info.lookahead_frames,
+        )
         self._interpreter: Any = interpreter
         inputs, outputs = _named_tensors(interpreter)
         self._features, self._logits = _checked(inputs, outputs, manifest)
@@ -111,7 +117,9 @@ def _named_tensors(interpreter: Any) -> tuple[dict[str, _Tensor], dict[str, _Ten
     """Inputs and outputs by the names of the graph's signature."""
     signatures = interpreter.get_signature_list()
     if len(signatures) != 1:
-        raise BundleError("the encoder graph has no signature: build it with `python -m tools.acoustic.quantise`")
+        raise BundleError(
+            "the encoder graph has no signature: build it with `python -m tools.acoustic.quantise`"
+        )
     runner = interpreter.get_signature_runner(next(iter(signatures)))
     return (
         {name: _Tensor(interpreter, detail) for name, detail in runner.get_input_details().items()},
@@ -126,7 +134,9 @@ def _checked(
     info = manifest.encoder
     for name, tensors in ((_FEATURES, inputs), (_LOGITS, outputs)):
         if name not in tensors:
-            raise BundleError(f"the encoder graph has no tensor {name!r}: its bundle is broken, fetch it again")
+            raise BundleError(
+                f"the encoder graph has no tensor {name!r}: its bundle is broken, fetch it again"
+            )
     states = {name for name in inputs if name.startswith(_STATE)}
     if states != {name for name in outputs if name.startswith(_STATE)} or len(states) != info.states:
         raise BundleError(
@@ -142,8 +152,12 @@ def _checked(
             raise BundleError(f"the encoder's {name} have shape {tensor.shape} where model.toml says {shape}")
     for name, tensor in (*inputs.items(), *outputs.items()):
         if tensor.dtype is not np.int8:
-            raise BundleError(f"the encoder's {name} is {np.dtype(tensor.dtype).name}, not int8: quantise the graph")
+            raise BundleError(
+                f"the encoder's {name} is {np.dtype(tensor.dtype).name}, not int8: quantise the graph"
+            )
     for name in states:
         if (inputs[name].scale, inputs[name].zero_point) != (outputs[name].scale, outputs[name].zero_point):
-            raise BundleError(f"the encoder's {name} changes its scale between output and input: quantise it again")
+            raise BundleError(
+                f"the encoder's {name} changes its scale between output and input: quantise it again"
+            )
     return inputs[_FEATURES], outputs[_LOGITS]

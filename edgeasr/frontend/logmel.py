@@ -90,7 +90,9 @@ class LogMel:
         np.multiply(spectrum.imag, spectrum.imag, out=squared)
         np.add(power, squared, out=power)
         out = self._out[:count]
-        for row in range(count):  # one product a frame: a matrix product may sum in another order for another height
+        for row in range(
+            count
+        ):  # one product a frame: a matrix product may sum in another order for another height
             np.dot(power[row], self._filters, out=out[row])
         np.add(out, np.float32(self.config.floor), out=out)
         np.log(out, out=out)

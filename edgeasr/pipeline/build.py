@@ -79,7 +79,11 @@ def build_recogniser(
     )
     parts = RecogniserParts(
         logmel=LogMel(features, max_frames=hop),
-        vad=Vad(VadConfig(threshold_db=vad.threshold_db, hysteresis_db=vad.hysteresis_db), mels=features.mels, hop_frames=hop)
+        vad=Vad(
+            VadConfig(threshold_db=vad.threshold_db, hysteresis_db=vad.hysteresis_db),
+            mels=features.mels,
+            hop_frames=hop,
+        )
         if vad.enabled
         else None,
         gate=Gate(gate, mels=features.mels, hop_frames=hop),

@@ -56,7 +56,9 @@ class DeferredDecoder:
         if self._decoder is None:
             self._thread.join(timeout)
             if self._thread.is_alive():
-                raise TransientError(f"the decoder is not loaded after {timeout:g} s: the storage or the CPU is overloaded")
+                raise TransientError(
+                    f"the decoder is not loaded after {timeout:g} s: the storage or the CPU is overloaded"
+                )
             self._adopt()
         assert self._decoder is not None  # noqa: S101 - _adopt raises otherwise
         return self._decoder

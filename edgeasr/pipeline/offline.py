@@ -25,8 +25,12 @@ def transcribe(
     name: str,
     options: FormatOptions | None = None,
     progress: Callable[[float], None] | None = None,
+    heard_utterance: Callable[[Utterance], None] | None = None,
 ) -> Transcript:
-    """Read a source to its end; `progress` hears the seconds of audio done. CPU seconds are those of the whole process."""
+    """Read a source to its end; CPU seconds are those of the whole process.
+
+    `progress` hears the seconds of audio done, `heard_utterance` each utterance as soon as it is over.
+    """
     formatter = Formatter(options)
     utterances: list[Utterance] = []
 
@@ -35,6 +39,8 @@ def transcribe(
             if isinstance(update, Final):
                 words = tuple(EventWord(w.text, w.start, w.end, w.confidence) for w in update.words)
                 utterances.append(Utterance(formatter.format([w.text for w in update.words]), words))
+                if heard_utterance:
+                    heard_utterance(utterances[-1])
 
     began = time.process_time()
     heard = 0

@@ -41,7 +41,9 @@ class Recogniser:
     `least_confidence`, taken over a whole utterance, are treated as noise.
     """
 
-    def __init__(self, parts: RecogniserParts, *, partials: bool = True, least_confidence: float = 0.0) -> None:
+    def __init__(
+        self, parts: RecogniserParts, *, partials: bool = True, least_confidence: float = 0.0
+    ) -> None:
         self._parts = parts
         self._partials, self._least_confidence = partials, least_confidence
         encoder = parts.encoder
@@ -171,7 +173,9 @@ class Recogniser:
         if texts and texts != self._last_words:
             self._last_words = texts
             words = self._placed(hypothesis)
-            self._updates.append(Partial(words, hypothesis.stable, self._seconds(self._first_row), self.heard))
+            self._updates.append(
+                Partial(words, hypothesis.stable, self._seconds(self._first_row), self.heard)
+            )
 
     def _seconds(self, row: int) -> float:
         return self._stretch_frame * _FRAME_SECONDS + row * self._step_seconds
@@ -179,5 +183,6 @@ class Recogniser:
     def _placed(self, hypothesis: Hypothesis) -> tuple[Word, ...]:
         offset = self._seconds(self._first_row)
         return tuple(
-            type(word)(word.text, word.start + offset, word.end + offset, word.confidence) for word in hypothesis.words
+            type(word)(word.text, word.start + offset, word.end + offset, word.confidence)
+            for word in hypothesis.words
         )

@@ -80,6 +80,7 @@ class Audio:
     )
     paths: tuple[Path, ...] = setting((), "files to play where the source is file")
     realtime: bool = setting(True, "play files at the speed of speech instead of as fast as possible")
+    gap: float = setting(1.5, "silence played between files and after the last", low=0, high=60)
     pcm_rate: int = setting(16000, "samples per second of raw PCM", low=8000, high=192000)
     timeout: float = setting(
         3.0, "silence of the driver after which the source counts as lost", low=0.5, high=60

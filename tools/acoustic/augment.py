@@ -26,19 +26,19 @@ _POWER_FLOOR = 1e-6
 class AugmentConfig:
     """How often and how hard; probabilities unless a unit is named."""
 
-    room: float = 0.3
-    noise: float = 0.5
+    room: float = 0.15
+    noise: float = 0.25
     noise_db: tuple[float, float] = (3.0, 30.0)
     gain_db: tuple[float, float] = (-20.0, 8.0)
     colour: float = 0.7
     colour_db: float = 4.0
     band_limit: float = 0.1
-    pitch: float = 0.5
+    pitch: float = 0.3
     pitch_bands: float = 0.06
     time_masks: int = 2
-    time_mask_frames: int = 25
+    time_mask_frames: int = 20
     band_masks: int = 2
-    band_mask_width: int = 9
+    band_mask_width: int = 8
     edge_frames: int = 40
 
 
@@ -46,7 +46,11 @@ class Augmenter:
     """Applies random distortions to one utterance's log-mel frames."""
 
     def __init__(
-        self, config: AugmentConfig, noises: Sequence[Frames], rooms: Sequence[Frames], rng: np.random.Generator
+        self,
+        config: AugmentConfig,
+        noises: Sequence[Frames],
+        rooms: Sequence[Frames],
+        rng: np.random.Generator,
     ) -> None:
         self._config, self._noises, self._rooms, self._rng = config, noises, rooms, rng
 
@@ -55,7 +59,10 @@ class Augmenter:
         rng, config = self._rng, self._config
         x = self._pitch(logmel) if rng.random() < config.pitch else logmel.copy()
         quiet = np.percentile(x, 5, axis=0)
-        edges = [int(rng.integers(0, config.edge_frames + 1)), lag_frames + int(rng.integers(0, config.edge_frames + 1))]
+        edges = [
+            int(rng.integers(0, config.edge_frames + 1)),
+            lag_frames + int(rng.integers(0, config.edge_frames + 1)),
+        ]
         before, after = (
             quiet + rng.standard_normal((n, x.shape[1]), dtype=np.float32) * np.float32(0.6) for n in edges
         )
@@ -106,10 +113,22 @@ class Augmenter:
         rng = self._rng
         noise = self._noises[int(rng.integers(len(self._noises)))]
         first = int(rng.integers(0, max(1, len(noise) - 50)))
-        repeated = np.resize(noise[first:], power.shape) if len(noise) - first < len(power) else noise[first : first + len(power)]
+        repeated = (
+            np.resize(noise[first:], power.shape)
+            if len(noise) - first < len(power)
+            else noise[first : first + len(power)]
+        )
         hiss = rng.random() < 0.3
-        added = np.exp(repeated) if not hiss else np.exp(repeated.mean(axis=0) + rng.standard_normal(power.shape, dtype=np.float32) * 0.6)
-        ratio = power.mean() / max(1e-9, float(added.mean())) * 10.0 ** (-0.1 * rng.uniform(*self._config.noise_db))
+        added = (
+            np.exp(repeated)
+            if not hiss
+            else np.exp(repeated.mean(axis=0) + rng.standard_normal(power.shape, dtype=np.float32) * 0.6)
+        )
+        ratio = (
+            power.mean()
+            / max(1e-9, float(added.mean()))
+            * 10.0 ** (-0.1 * rng.uniform(*self._config.noise_db))
+        )
         return power + np.float32(ratio) * added.astype(np.float32)
 
     def _colour(self, bands: int) -> Frames:

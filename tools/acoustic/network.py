@@ -103,7 +103,9 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
         self.norm = nn.BatchNorm1d(config.dim)
         self.output = nn.Linear(config.dim, config.units)
-        self.middle = nn.Linear(config.dim, config.units)  # an auxiliary CTC output half-way, for training alone
+        self.middle = nn.Linear(
+            config.dim, config.units
+        )  # an auxiliary CTC output half-way, for training alone
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, frames, mels] to logits [batch, steps, units] of the end and of the middle."""

@@ -51,7 +51,9 @@ def calibration(
     return out
 
 
-def representative(graph: StreamingGraph, utterances: list[NDArray[np.float32]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def representative(
+    graph: StreamingGraph, utterances: list[NDArray[np.float32]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Inputs of each call, the states those that the float graph itself gave."""
     run = tf.function(graph.__call__)
     for frames in track(utterances, description="calibrate", transient=True):

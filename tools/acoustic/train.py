@@ -101,7 +101,9 @@ def phone_errors(model: Network, data: BatchSet) -> dict[str, float]:
             length = int(batch.lengths[row])
             target = batch.targets[offset : offset + length].tolist()
             offset += length
-            path = torch.unique_consecutive(best[row, model.config.lag_steps : int(batch.steps[row])]).tolist()
+            path = torch.unique_consecutive(
+                best[row, model.config.lag_steps : int(batch.steps[row])]
+            ).tolist()
             wrong[part] = wrong.get(part, 0) + edit_distance([u for u in path if u], target)
             total[part] = total.get(part, 0) + length
     model.train()
@@ -142,7 +144,8 @@ class Trainer:
         words = read_pronunciations(args.lexicon)
         noise = np.load(args.features / "noise.npy")
         noises = [
-            noise[u.first : u.first + u.frames].astype(np.float32) for u in read_table(args.features / "noise.tsv")
+            noise[u.first : u.first + u.frames].astype(np.float32)
+            for u in read_table(args.features / "noise.tsv")
         ]
         stored = np.load(args.features / "rooms.npz")
         lag = self.config.lookahead_frames
@@ -215,7 +218,9 @@ class Trainer:
         self.progress.updates += 1
         decay = min(_EMA_DECAY, self.progress.updates / (self.progress.updates + 10))
         with torch.no_grad():
-            for ours, theirs in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
+            for ours, theirs in zip(
+                self.average.state_dict().values(), self.model.state_dict().values(), strict=True
+            ):
                 if ours.is_floating_point():
                     ours.lerp_(theirs, 1.0 - decay)
                 else:
@@ -260,7 +265,10 @@ class Trainer:
             bar.update(task, advance=1, loss=float(np.mean(losses[-50:])))
             if number % 50 == 49 and self.rank == 0:
                 speed = audio * self.world / (now - began)
-                print(f"  {number + 1}/{len(loader)} loss {np.mean(losses[-50:]):.3f} {speed:.0f} s/s", flush=True)
+                print(
+                    f"  {number + 1}/{len(loader)} loss {np.mean(losses[-50:]):.3f} {speed:.0f} s/s",
+                    flush=True,
+                )
         bar.remove_task(task)
         self.progress.epoch += 1
         if self.rank == 0:
@@ -286,7 +294,10 @@ class Trainer:
     def run(self) -> None:
         """Train until the epochs or the minutes are used up."""
         if self.rank == 0:
-            print(f"{self.model.shipped_parameters() / 1e6:.2f} M parameters, {len(self.dev_set)} dev batches", flush=True)
+            print(
+                f"{self.model.shipped_parameters() / 1e6:.2f} M parameters, {len(self.dev_set)} dev batches",
+                flush=True,
+            )
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("loss {task.fields[loss]:.3f}"),

@@ -1,0 +1,115 @@
+"""What the daemon says over MQTT and to its log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from edgeasr.daemon.notify import notify
+from edgeasr.daemon.state import DaemonState, StateReport
+from edgeasr.mqtt import Kind, Publisher, Topics
+from edgeasr.outbox import Outbox
+
+if TYPE_CHECKING:
+    from edgeasr.daemon.health import Health
+    from edgeasr.settings import Settings
+    from edgeasr.transcript import Event
+
+_LOG = logging.getLogger(__name__)
+
+
+class Messenger:
+    """Publishes events, state and health; any thread may call it, and no call waits for the broker.
+
+    With `mqtt.enabled` off, finals go to the log alone.
+    """
+
+    def __init__(self, settings: Settings, state: StateReport) -> None:
+        self._state = state
+        self._lock = threading.Lock()
+        self._topics = Topics(settings.mqtt.prefix, settings.device.id)
+        self._stack = ExitStack()
+        self._publisher: Publisher | None = None
+        if settings.mqtt.enabled:
+            outbox = self._stack.enter_context(Outbox(settings.outbox))
+            self._publisher = Publisher(settings.mqtt, self._topics, outbox, on_link=self._on_link)
+
+    def start(self, accelerator: str) -> None:
+        """Begin to connect; the broker need not be there yet."""
+        self._state.accelerator = accelerator
+        if self._publisher:
+            self._publisher.publish_state(self._state.payload())
+            self._publisher.start()
+
+    def enter(self, state: DaemonState, why: str = "") -> None:
+        """Change the published state."""
+        with self._lock:
+            if not self._state.enter(state, why):
+                return
+            payload = self._state.payload()
+        _LOG.info("%s%s", state.value, f": {why}" if why else "")
+        notify(f"STATUS={state.value}{': ' + why if why else ''}")
+        if self._publisher:
+            self._publisher.publish_state(payload)
+
+    def final(self, event: Event) -> None:
+        """Put a final in the outbox."""
+        if self._publisher:
+            self._publisher.publish_final(event.id, event.to_json())
+        _LOG.info("final %s, %d words, %.0f ms", event.id, len(event.words), event.latency_ms)
+
+    def partial(self, event: Event) -> None:
+        """Send a partial if it can go now."""
+        if self._publisher:
+            self._publisher.publish_partial(event.to_json())
+
+    def health(self, health: Health, *, overflows: int, audio_dropped: int) -> None:
+        """Publish the health report."""
+        drops = {"audio": audio_dropped}
+        waiting = 0
+        if self._publisher:
+            counts = self._publisher.counts
+            drops |= {"finals": counts.finals_dropped, "partials": counts.partials_dropped}
+            waiting = counts.finals_waiting
+        payload = health.payload(overflows=overflows, drops=drops, outbox=waiting)
+        if self._publisher:
+            self._publisher.publish_health(payload)
+
+    def microphone_lost(self, why: str) -> None:
+        """Say that there is nothing to hear."""
+        _LOG.warning("%s", why)
+        self.enter(DaemonState.DEGRADED, why)
+        self._event("microphone_lost", "error", why)
+
+    def microphone_back(self) -> None:
+        """Say that the microphone is heard again."""
+        self.enter(DaemonState.LISTENING)
+        self._event("microphone_back", "info", "the microphone is back")
+
+    def close(self, timeout: float) -> None:
+        """Publish what waits while `timeout` seconds last, then leave."""
+        self.enter(DaemonState.STOPPING)
+        if self._publisher:
+            self._publisher.close(timeout)
+        self._stack.close()
+
+    def _event(self, name: str, severity: str, message: str) -> None:
+        if self._publisher:
+            values = {
+                "v": 1,
+                "time": round(time.time(), 3),
+                "event": name,
+                "severity": severity,
+                "message": message,
+            }
+            self._publisher.publish_once(self._topics.of(Kind.EVENT), json.dumps(values))
+
+    def _on_link(self, up: bool, reason: str) -> None:  # noqa: FBT001 - the publisher's callback
+        if up:
+            _LOG.info("connected to the broker")
+        else:
+            _LOG.warning("%s", reason)

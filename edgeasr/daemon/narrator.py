@@ -1,0 +1,56 @@
+"""Updates of the recogniser to events of the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgeasr.daemon.clock import clock_state
+from edgeasr.pipeline import Final
+from edgeasr.transcript import Event, EventType, EventWord, Formatter, FormatOptions, Session
+
+if TYPE_CHECKING:
+    from edgeasr.daemon.clock import StreamClock
+    from edgeasr.pipeline import Update
+    from edgeasr.settings import Text
+
+
+class Narrator:
+    """Numbers utterances, formats their words, and places them in time."""
+
+    def __init__(self, text: Text, clock: StreamClock, model: str, accelerator: str) -> None:
+        self._formatter = Formatter(FormatOptions(text.commands, text.numbers, text.capitals))
+        self._clock, self._model, self.accelerator = clock, model, accelerator
+        self._session = Session()
+        self._ticket = self._session.next()
+
+    def event(self, update: Update) -> Event:
+        """Make the event; a final ends its utterance's name."""
+        final = isinstance(update, Final)
+        words = [word.text for word in update.words]
+        formatted = self._formatter.format(words, final=final)
+        begin, end = update.words[0].start, update.words[-1].end
+        event = Event(
+            id=self._ticket.id,
+            session=self._ticket.session,
+            seq=self._ticket.seq,
+            type=EventType.FINAL if final else EventType.PARTIAL,
+            text=formatted.text,
+            words=tuple(
+                EventWord(
+                    word.text, max(0.0, word.start - begin), max(0.0, word.end - begin), word.confidence
+                )
+                for word in update.words
+            ),
+            raw=formatted.raw,
+            start=self._clock.unix(begin),
+            end=self._clock.unix(end),
+            clock=clock_state(),
+            audio_seconds=max(0.0, end - begin),
+            confidence=sum(word.confidence for word in update.words) / len(update.words),
+            latency_ms=self._clock.age(end) * 1000.0,
+            model=self._model,
+            accelerator=self.accelerator,
+        )
+        if final:
+            self._ticket = self._session.next()
+        return event

@@ -1,0 +1,114 @@
+"""Put a model bundle together.
+
+python -m tools.package --checkpoint work/model/best.pt --encoder work/encoder.tflite --lm work/lm --out models/edgeasr-en
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgeasr.bundle import Bundle, write_checksums
+from edgeasr.encoder import open_encoder
+from edgeasr.frontend import LogMelConfig
+from tools.acoustic.network import STRIDE
+from tools.acoustic.quantise import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COPIED = {"tokens": "tokens.txt", "lexicon": "lexicon.txt", "lm": "lm.bin", "g2p": "g2p.npz"}
+
+
+def to_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Flat tables as TOML; JSON's notation of strings, numbers and lists is TOML's too."""
+    lines = []
+    for name, table in tables.items():
+        lines.append(f"[{name}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def manifest(args: argparse.Namespace, files: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Tables of model.toml."""
+    _, network, normaliser = load(args.checkpoint)
+    features = LogMelConfig(mels=network.mels)
+    encoder = {
+        "file": "encoder.tflite",
+        "hop_frames": args.hop,
+        "stride": STRIDE,
+        "lookahead_frames": network.lookahead_frames,
+        "units": network.units,
+        "states": network.blocks + 2,
+    }
+    if args.edgetpu:
+        encoder["edgetpu_file"] = "encoder_edgetpu.tflite"
+    return {
+        "model": {
+            "format": 1,
+            "name": args.out.name,
+            "version": args.version,
+            "language": "en",
+            "description": f"English, phones with lexicon and n-gram language model, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+        },
+        "features": {
+            "mels": features.mels, "low_hz": features.low_hz, "high_hz": features.high_hz, "floor": features.floor,
+        },
+        "normaliser": {
+            "prior_mean": list(normaliser.prior_mean),
+            "scale": list(normaliser.scale),
+            "prior_frames": normaliser.prior_frames,
+            "memory_frames": normaliser.memory_frames,
+        },
+        "encoder": encoder,
+        "decoder": {**files, "lm_weight": args.lm_weight, "word_score": args.word_score, "blank_penalty": args.blank_penalty},
+        "confidence": json.loads(args.confidence.read_text()) if args.confidence else {},
+        "results": json.loads(args.results.read_text()) if args.results else {},
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Copy the parts, write manifest and checksums, and open the result as the daemon would."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--checkpoint", type=Path, default=Path("work/model/best.pt"))
+    parser.add_argument("--encoder", type=Path, default=Path("work/encoder.tflite"))
+    parser.add_argument("--edgetpu", type=Path, help="the graph compiled for the Edge TPU, if there is one")
+    parser.add_argument(
+        "--lm", type=Path, default=Path("work/lm"), help="folder with tokens, lexicon, lm.bin, g2p"
+    )
+    parser.add_argument("--card", type=Path, help="model card to copy")
+    parser.add_argument("--confidence", type=Path, help="JSON with fitted confidence coefficients")
+    parser.add_argument("--results", type=Path, help="JSON with measured results")
+    parser.add_argument("--out", type=Path, default=Path("models/edgeasr-en"))
+    parser.add_argument("--version", default="1")
+    parser.add_argument("--hop", type=int, default=9)
+    parser.add_argument("--lm-weight", type=float, default=2.0)
+    parser.add_argument("--word-score", type=float, default=0.0)
+    parser.add_argument("--blank-penalty", type=float, default=0.0)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(args.encoder, args.out / "encoder.tflite")
+    if args.edgetpu:
+        shutil.copyfile(args.edgetpu, args.out / "encoder_edgetpu.tflite")
+    files = {}
+    for key, name in _COPIED.items():
+        if (args.lm / name).exists():
+            shutil.copyfile(args.lm / name, args.out / name)
+            files[key] = name
+    if args.card:
+        shutil.copyfile(args.card, args.out / "MODEL_CARD.md")
+    (args.out / "model.toml").write_text(to_toml(manifest(args, files)), encoding="utf-8")
+    write_checksums(args.out)
+    bundle = Bundle.open(args.out, verify=True)
+    open_encoder(bundle, "cpu").close()
+    size = sum(path.stat().st_size for path in args.out.iterdir())
+    print(f"{args.out}: {size / 1e6:.1f} MB, {bundle.manifest.label}")
+
+
+if __name__ == "__main__":
+    main()
