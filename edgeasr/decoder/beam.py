@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.decoder.confidence import ConfidenceModel, Evidence, acoustic_evidence, log_shares
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SETTLE_EVERY: Final = 24  # rows between looks at what all hypotheses agree on: about one second of speech
 _FORCE_AFTER: Final = 500  # rows without agreement, 15 s of speech at least: then the best hypothesis decides
 _FORCE_KEEP: Final = 200  # rows that stay open then
+
+_WORD_COST: Final = -8.0  # natural-log score of a word where no language model has a say
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,16 @@ class SearchOptions:
     hold_last_unit: bool = True
 
 
+def without_language_model(options: SearchOptions) -> SearchOptions:
+    """Return options for a search that no language model keeps from stringing short words together."""
+    return replace(options, lm_weight=0.0, word_score=options.word_score + _WORD_COST)
+
+
 class BeamDecoder:
     """Streaming search with flashlight-text's LexiconDecoder (Pratap et al., 2019).
 
     `trie`: what `lexicon.trie()` built over `words` and `units`. `language_model`: from
-    `load_language_model`.
+    `load_language_model`; where it scores nothing, words cost more, lest short ones be strung together.
     `step_seconds`: time between rows. Memory stays bounded in an utterance of any length: once a second,
     words that no live hypothesis will change are settled and the search forgets what lies before.
     """
@@ -67,7 +74,10 @@ class BeamDecoder:
         confidence: ConfidenceModel | None = None,
     ) -> None:
         library = flashlight()
-        self.options = options = options or SearchOptions()
+        options = options or SearchOptions()
+        if isinstance(language_model, library.ZeroLM):
+            options = without_language_model(options)
+        self.options = options
         settings = library.LexiconDecoderOptions(
             options.beam,
             min(options.tokens, units),

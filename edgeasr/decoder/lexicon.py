@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edgeasr.decoder.words import Words
 from edgeasr.errors import BundleError, RuntimeMissingError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Lexicon:
             self._pronunciation.append(pronunciation)
         if not index:
             raise BundleError(f"{source} holds no words; rebuild the bundle")
-        self.words: tuple[str, ...] = tuple(index)
+        self.words = Words(index)
 
     @classmethod
     def load(
@@ -110,10 +111,13 @@ class Lexicon:
         return tree
 
     def dictionary(self) -> Any:
-        """Words in order, as flashlight's KenLM wants them."""
+        """Words in order, as flashlight's KenLM wants them; one by one, so that other threads get turns."""
         from flashlight.lib.text.dictionary import Dictionary  # noqa: PLC0415
 
-        return Dictionary(list(self.words))
+        dictionary = Dictionary()
+        for word in self.words:
+            dictionary.add_entry(word)
+        return dictionary
 
     def release(self) -> None:
         """Forget the pronunciations, some 20 MB for 130 k words, once the tree is built."""

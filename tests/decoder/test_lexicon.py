@@ -32,7 +32,8 @@ def test_load_reads_words_once_and_in_order(tmp_path: Path) -> None:
     (tmp_path / "tokens.txt").write_text("\n".join(UNITS) + "\n")
     (tmp_path / "lexicon.txt").write_text("\n".join(ENTRIES) + "\n")
     words = Lexicon.load(tmp_path / "tokens.txt", tmp_path / "lexicon.txt")
-    assert words.words[:5] == ("a", "the", "to", "read", "red")
+    assert words.words[:5] == ["a", "the", "to", "read", "red"]
+    assert words.words[-1] == "wait"
     assert len(words) == 11
     assert words.units == tuple(UNITS)
 
