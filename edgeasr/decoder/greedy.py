@@ -25,9 +25,9 @@ def low_power(options: SearchOptions) -> SearchOptions:
     """
     return replace(
         options,
-        beam=min(options.beam, 8),
-        tokens=min(options.tokens, 4),
-        threshold=min(options.threshold, 12.0),
+        beam=min(options.beam, 24),
+        tokens=min(options.tokens, 8),
+        threshold=min(options.threshold, 16.0),
         blank_skip=min(options.blank_skip, 0.95),
     )
 
