@@ -1,0 +1,54 @@
+"""`edgeasr config`: what the settings are, where each comes from, and whether they hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeasr.cli.parser import add_settings_options, load_settings
+from edgeasr.settings import dump
+
+if TYPE_CHECKING:
+    import argparse
+
+_DESCRIPTION = """\
+Settings come in layers, and the last one wins: defaults, /etc/edgeasr/edgeasr.toml,
+/etc/edgeasr/conf.d/*.toml, environment variables EDGEASR__SECTION__KEY, command line."""
+
+_EXAMPLES = """\
+examples:
+  edgeasr config show                        all settings and the origin of each
+  edgeasr config show --explain > edgeasr.toml   a commented file to start from
+  edgeasr config check                       exit with 2 and one sentence if something is wrong
+  edgeasr config check new.toml              the same before it is put in place
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+    show = actions.add_parser("show", help="print the settings as TOML, each with its origin")
+    show.add_argument("--explain", action="store_true", help="say what each setting means")
+    add_settings_options(show)
+    check = actions.add_parser("check", help="check the settings and say what is wrong")
+    check.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="check these, later ones over earlier ones"
+    )
+    add_settings_options(check)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Show or check the settings."""
+    if args.action == "check" and args.files:
+        args.config = [*(args.config or []), *args.files]
+    loaded = load_settings(args)
+    if args.action == "show":
+        print(dump(loaded.settings, loaded.origins, explain=args.explain), end="")
+    else:
+        counts = Counter(origin for origin in loaded.origins.values() if origin != "default")
+        print("The configuration is good. Where it does not stand at its defaults:")
+        for origin, count in counts.items():
+            print(f"  {count:3} from {origin}")
+    return 0
