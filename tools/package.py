@@ -1,12 +1,12 @@
 """Put a model bundle together.
 
-python -m tools.package --checkpoint work/model/best.pt --encoder work/encoder.tflite --lm work/lm --out models/edgeasr-en
+python -m tools.package --checkpoint work/model/best.pt --encoder work/encoder.tflite --lm work/lm
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import json
 import shutil
 from pathlib import Path
@@ -54,7 +54,7 @@ def manifest(args: argparse.Namespace, files: dict[str, str]) -> dict[str, dict[
             "name": args.out.name,
             "version": args.version,
             "language": "en",
-            "description": f"English, phones with lexicon and n-gram language model, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+            "description": f"English: phones, lexicon, n-gram language model; {dt.datetime.now(dt.UTC):%Y-%m-%d}",
         },
         "features": {
             "mels": features.mels, "low_hz": features.low_hz, "high_hz": features.high_hz, "floor": features.floor,
@@ -66,7 +66,12 @@ def manifest(args: argparse.Namespace, files: dict[str, str]) -> dict[str, dict[
             "memory_frames": normaliser.memory_frames,
         },
         "encoder": encoder,
-        "decoder": {**files, "lm_weight": args.lm_weight, "word_score": args.word_score, "blank_penalty": args.blank_penalty},
+        "decoder": {
+            **files,
+            "lm_weight": args.lm_weight,
+            "word_score": args.word_score,
+            "blank_penalty": args.blank_penalty,
+        },
         "confidence": json.loads(args.confidence.read_text()) if args.confidence else {},
         "results": json.loads(args.results.read_text()) if args.results else {},
     }  # fmt: skip

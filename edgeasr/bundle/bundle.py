@@ -26,7 +26,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path, *, verify: bool = False) -> Bundle:
-        """Read the manifest and check that its files are there; with `verify`, their checksums too (reads every byte)."""
+        """Read the manifest and check that its files are there; with `verify`, their checksums too."""
         if not path.is_dir():
             raise BundleError(
                 f"{path} is not a model bundle: `edgeasr models list` shows those that are installed"

@@ -35,8 +35,8 @@ def open_stream(audio: Audio) -> Source:
 class CaptureThread:
     """Reads blocks from the source into the ring until the stream ends or `stop` is called.
 
-    A microphone that goes away is opened again every half second; `on_lost` and `on_back` hear of it. A file or pipe
-    that ends closes the ring. What ends the thread otherwise is kept in `error`.
+    A microphone that goes away is opened again every half second; `on_lost` and `on_back` hear of it. A file
+    or pipe that ends closes the ring. What ends the thread otherwise is kept in `error`.
     """
 
     def __init__(

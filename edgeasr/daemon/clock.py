@@ -24,15 +24,17 @@ def clock_state() -> Clock:
 class StreamClock:
     """When each sample of the stream was captured.
 
-    Samples reach us late, never early, so the earliest arrival relative to its position marks the stream's start. Kept
-    on the monotonic clock: a step of the wall clock moves no utterance against another until it is turned into Unix time.
+    Samples reach us late, never early, so the earliest arrival relative to its position marks the stream's
+    start. Kept on the monotonic clock: a step of the wall clock moves no utterance against another until it
+    is turned
+    into Unix time.
     """
 
     def __init__(self) -> None:
         self._start: float | None = None
 
     def restart(self) -> None:
-        """A new stream begins."""
+        """Begin a new stream."""
         self._start = None
 
     def arrived(self, stream_seconds: float) -> None:

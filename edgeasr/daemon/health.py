@@ -35,7 +35,7 @@ def temperatures(root: Path = Path("/")) -> dict[str, float]:
 
 
 def throttling(root: Path = Path("/")) -> int | None:
-    """The firmware's throttling bits, None on a machine without them."""
+    """Read the firmware's throttling bits, None on a machine without them."""
     try:
         return int((root / "sys/devices/platform/soc/soc:firmware/get_throttled").read_text(), 16)
     except (OSError, ValueError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgeasr.daemon.clock import clock_state
 from edgeasr.pipeline import Final
-from edgeasr.transcript import Event, EventType, EventWord, Formatter, FormatOptions, Session
+from edgeasr.transcript import Event, EventType, EventWord, FormatOptions, Formatter, Session
 
 if TYPE_CHECKING:
     from edgeasr.daemon.clock import StreamClock

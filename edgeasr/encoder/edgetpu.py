@@ -66,7 +66,7 @@ def load_delegate(runtime: Runtime) -> Any:
         return module.load_delegate(LIBRARY)
     except (ValueError, OSError) as error:
         raise AcceleratorError(
-            f"the Edge TPU delegate {LIBRARY} did not load ({error or 'no reason given'}): `edgeasr doctor` names the cause"
+            f"the Edge TPU delegate {LIBRARY} did not load ({error or 'no reason'}): `edgeasr doctor` names the cause"
         ) from error
 
 

@@ -35,17 +35,17 @@ class _Tensor:
         return int(self._interpreter.tensor(self._index)().ctypes.data)
 
     def map(self) -> NDArray[np.int8]:
-        """The tensor's memory; a plain view from the runtime would forbid `invoke` for as long as it lives."""
-        size = int(np.prod(self.shape))
-        memory = (ctypes.c_int8 * size).from_address(self.address())
-        return np.frombuffer(memory, dtype=np.int8).reshape(self.shape)
+        """View the tensor's memory; a plain view from the runtime would forbid `invoke` for as long as it lives."""
+        memory = (ctypes.c_int8 * int(np.prod(self.shape))).from_address(self.address())
+        array: NDArray[np.int8] = np.ctypeslib.as_array(memory).reshape(self.shape)
+        return array
 
 
 class StreamingEncoder:
     """Runs one hop a call and feeds each state output back to its input.
 
-    The converter gives a state's input and output the same scale, so they are copied as they are, and chained hops equal
-    one long pass bit for bit. `step` touches only memory that was set aside here.
+    The converter gives a state's input and output the same scale, so they are copied as they are, and
+    chained hops equal one long pass bit for bit. `step` touches only memory that was set aside here.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class StreamingEncoder:
 
 
 def _named_tensors(interpreter: Any) -> tuple[dict[str, _Tensor], dict[str, _Tensor]]:
-    """Inputs and outputs by the names of the graph's signature."""
+    """Find inputs and outputs by the names of the graph's signature."""
     signatures = interpreter.get_signature_list()
     if len(signatures) != 1:
         raise BundleError(

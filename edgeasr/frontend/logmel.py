@@ -38,7 +38,8 @@ def mel_filters(config: LogMelConfig) -> NDArray[np.float32]:
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     weights = np.maximum(0.0, np.minimum(rising, falling))
-    # The lowest triangles are narrower than an FFT bin: such a filter takes its nearest bin, so that no band is dead.
+    # The lowest triangles are narrower than an FFT bin: such a filter takes its nearest bin, so that no band
+    # is dead.
     for band in np.flatnonzero(weights.sum(axis=0) == 0.0):
         weights[np.argmin(np.abs(bins[:, 0] - edges[band + 1])), band] = 1.0
     return np.ascontiguousarray(weights, dtype=np.float32)
@@ -47,9 +48,9 @@ def mel_filters(config: LogMelConfig) -> NDArray[np.float32]:
 class LogMel:
     """Samples in, log-mel frames out, ten milliseconds apart.
 
-    A frame is a 25 ms Hann window that ends with its 10 ms of new samples; the stream begins as if silence had
-    come before it. `process` takes any whole number of frames up to `max_frames`, and how a stream is cut into
-    calls does not change its features.
+    A frame is a 25 ms Hann window that ends with its 10 ms of new samples; the stream begins as if silence
+    had come before it. `process` takes any whole number of frames up to `max_frames`, and how a stream is cut
+    into calls does not change its features.
     """
 
     def __init__(self, config: LogMelConfig | None = None, max_frames: int = 32) -> None:
@@ -83,7 +84,7 @@ class LogMel:
         np.multiply(self._frames[:count], self._window, out=self._padded[:count, :_WINDOW_SAMPLES])
         spectrum, power, squared = self._spectrum[:count], self._power[:count], self._squared[:count]
         if self._fft_out:
-            np.fft.rfft(self._padded[:count], axis=1, out=spectrum)
+            np.fft.rfft(self._padded[:count], axis=1, out=spectrum)  # type: ignore[arg-type]  # numpy types double alone
         else:
             spectrum[:] = np.fft.rfft(self._padded[:count], axis=1)
         np.multiply(spectrum.real, spectrum.real, out=power)

@@ -24,8 +24,10 @@ class NormaliserConfig:
 class Normaliser:
     """Subtracts a running mean that starts at the prior and follows the channel, then divides by a fixed scale.
 
-    With n frames seen, the mean moves by 1 / min(prior_frames + n, memory_frames) of the way to the new frame.
-    Trailing axes are free: one stream is float32[frames, mels], a training batch float32[frames, batch, mels].
+    With n frames seen, the mean moves by 1 / min(prior_frames + n, memory_frames) of the way to the new
+    frame. Trailing axes are free: one stream is float32[frames, mels], a training batch float32[frames,
+    batch,
+    mels].
     """
 
     def __init__(self, config: NormaliserConfig, trailing: tuple[int, ...] = ()) -> None:

@@ -23,7 +23,8 @@ _LONGEST_LOAD = 60.0  # seconds; on the slowest board the lexicon takes about te
 class DeferredDecoder:
     """Loads a decoder in a thread and stands in for it until it is there.
 
-    Until then `partial` knows no words and `trailing_silence` is 0, so that no endpoint fires; `finish` waits. At most
+    Until then `partial` knows no words and `trailing_silence` is 0, so that no endpoint fires; `finish`
+    waits. At most
     `capacity` rows are kept; what exceeds that is dropped oldest first and counted.
     """
 

@@ -35,9 +35,11 @@ class RecogniserParts:
 class Recogniser:
     """Front end, encoder and decoder, hop by hop; one stream, one thread.
 
-    A stretch is what the gate lets pass at a time: the encoder and the normaliser begin anew with it. Within a stretch
-    the endpointer cuts utterances; the encoder goes on over the cut, so that nothing said across it is lost. The first
-    rows after the encoder's reset stand for the time before the stretch and are dropped. Words below
+    A stretch is what the gate lets pass at a time: the encoder and the normaliser begin anew with it. Within
+    a stretch the endpointer cuts utterances; the encoder goes on over the cut, so that nothing said across
+    it is lost.
+    The first rows after the encoder's reset stand for the time before the stretch and are dropped. Words
+    below
     `least_confidence`, taken over a whole utterance, are treated as noise.
     """
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Partial:
     """An utterance under way; all times are seconds from the start of the stream.
 
-    `begin`: where its audio begins. `heard`: how far audio has been taken in. `stable`: leading words that stay.
+    `begin`: where its audio begins. `heard`: how far audio has been taken in. `stable`: leading words that
+    stay.
     """
 
     words: tuple[Word, ...]

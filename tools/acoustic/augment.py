@@ -1,7 +1,7 @@
 """Augmentation of log-mel features: rooms, noise, gain, channel colour, pitch, masks.
 
-Powers of independent sounds add up, and a room smears power over time, so noise and rooms can be applied to mel powers
-directly: hundreds of times cheaper than on samples, and fresh in every epoch.
+Powers of independent sounds add up, and a room smears power over time, so noise and rooms can be applied to
+mel powers directly: hundreds of times cheaper than on samples, and fresh in every epoch.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def read_table(path: Path) -> list[Utterance]:
 
 
 def read_pronunciations(path: Path) -> dict[str, tuple[str, ...]]:
-    """The first pronunciation of each word."""
+    """Read the first pronunciation of each word."""
     words: dict[str, tuple[str, ...]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         word, phones = line.split("\t")
@@ -61,7 +61,7 @@ class Batch:
 class BatchSet(Dataset[Batch]):
     """One epoch's batches: an index is a batch, so that loader workers do the augmentation."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913, PLR0917
         self,
         arrays: list[NDArray[np.float16]],
         tables: list[list[Utterance]],
@@ -106,9 +106,11 @@ class BatchSet(Dataset[Batch]):
         self._batches = batches
 
     def __len__(self) -> int:
+        """Count the batches."""
         return len(self._batches)
 
     def __getitem__(self, number: int) -> Batch:
+        """Build one batch."""
         rng = np.random.default_rng((self._seed, number))
         augmenter = Augmenter(self._augment, self._noises, self._rooms, rng) if self._augment else None
         frames, targets, parts = [], [], []

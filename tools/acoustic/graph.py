@@ -1,8 +1,9 @@
 """The streaming network as a TensorFlow function: chunk and states in, logits and states out.
 
-Only operations that the Edge TPU compiler maps are used: Conv2D, DepthwiseConv2D, Concatenation, StridedSlice with
-unit stride, Add and the ReLU fused into convolutions. Slices count from the end, so that the graph can also be resized
-to one long chunk, which is how the tests compare streaming with one pass.
+Only operations that the Edge TPU compiler maps are used: Conv2D, DepthwiseConv2D, Concatenation,
+StridedSlice with unit stride, Add and the ReLU fused into convolutions. Slices count from the end, so that
+the graph can also
+be resized to one long chunk, which is how the tests compare streaming with one pass.
 """
 
 from __future__ import annotations
@@ -115,9 +116,7 @@ class StreamingGraph(tf.Module):
             y = self._convolve(y, f"{name}.project")
             first = config.kernel - 1 - config.right
             x = joined[:, first : -config.right or None] + y
-        return {"logits": self._convolve(x, "output")} | {
-            name: state for name, state in zip(self.state_shapes(), new, strict=True)
-        }
+        return {"logits": self._convolve(x, "output"), **dict(zip(self.state_shapes(), new, strict=True))}
 
     def save(self, folder: Path) -> None:
         """Write a SavedModel whose one signature has named inputs and static shapes."""

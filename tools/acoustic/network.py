@@ -1,8 +1,10 @@
 """The acoustic network: a stack of streaming convolution blocks, exactly as the int8 graph runs it.
 
-Every layer is causal in its own time; right context comes from delaying the residual branch (`right` output steps a
-block), so the whole network lags its input by `lookahead_frames` and a chunk-wise run with carried-over states
-equals one long pass. Block: depthwise convolution, batch normalisation, expansion, ReLU, projection, after
+Every layer is causal in its own time; right context comes from delaying the residual branch (`right` output
+steps a block), so the whole network lags its input by `lookahead_frames` and a chunk-wise run with
+carried-over
+states equals one long pass. Block: depthwise convolution, batch normalisation, expansion, ReLU, projection,
+after
 Liu et al. 2022 (ConvNeXt) with the activation and the normalisation that an Edge TPU maps.
 """
 

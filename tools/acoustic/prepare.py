@@ -2,8 +2,8 @@
 
 python -m tools.acoustic.prepare --shared ../shared --out work/features
 
-Writes, for each set (train at three speeds, dev, noise), `SET.npy` (float16[frames, mels], all utterances end to end) and
-`SET.tsv` (id, part, first frame, frames, text), and `rooms.npz` (power envelopes of the impulse responses, direct path first).
+Writes, for each set (train at three speeds, dev, noise), `SET.npy` (float16[frames, mels], all utterances end to end)
+and `SET.tsv` (id, part, first frame, frames, text), and `rooms.npz` (power envelopes of the impulse responses).
 """
 
 from __future__ import annotations

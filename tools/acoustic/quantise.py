@@ -1,8 +1,10 @@
 """Turn a checkpoint into the int8 streaming graph.
 
-python -m tools.acoustic.quantise --checkpoint work/model/best.pt --features work/features --out work/encoder.tflite
+python -m tools.acoustic.quantise --checkpoint work/model/best.pt --features work/features --out
+work/encoder.tflite
 
-Calibrates on training utterances run through the graph chunk by chunk, so that the states' ranges are those of real use.
+Calibrates on training utterances run through the graph chunk by chunk, so that the states' ranges are those
+of real use.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def calibration(
 def representative(
     graph: StreamingGraph, utterances: list[NDArray[np.float32]]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Inputs of each call, the states those that the float graph itself gave."""
+    """Yield the inputs of each call, the states those that the float graph itself gave."""
     run = tf.function(graph.__call__)
     for frames in track(utterances, description="calibrate", transient=True):
         states = [tf.zeros(shape) for shape in graph.state_shapes().values()]

@@ -1,12 +1,16 @@
 """Train the acoustic network with CTC on phones; resumes from its checkpoint.
 
-python -m tools.acoustic.train --features work/features --lexicon work/lexicon.txt --out work/model --minutes 90
+python -m tools.acoustic.train --features work/features --lexicon work/lexicon.txt --out work/model --minutes
+90
 
-With `torchrun --nproc-per-node 2 -m tools.acoustic.train …` each process takes its share of the batches on one thread:
-on a machine with other work this loses far less than threads that wait for each other in every matrix product.
+With `torchrun --nproc-per-node 2 -m tools.acoustic.train …` each process takes its share of the batches on
+one thread: on a machine with other work this loses far less than threads that wait for each other in every
+matrix
+product.
 
-The learning rate follows progress, which is the share of `--epochs` done or, with `--minutes`, of the time used: a fixed
-number of epochs is reproducible from `--seed`, a time budget uses a machine as long as it may be used.
+The learning rate follows progress, which is the share of `--epochs` done or, with `--minutes`, of the time
+used: a fixed number of epochs is reproducible from `--seed`, a time budget uses a machine as long as it may
+be used.
 """
 
 from __future__ import annotations
@@ -34,9 +38,47 @@ from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 
-PHONES = (
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
-).split()
+PHONES = [
+    "AA",
+    "AE",
+    "AH",
+    "AO",
+    "AW",
+    "AY",
+    "B",
+    "CH",
+    "D",
+    "DH",
+    "EH",
+    "ER",
+    "EY",
+    "F",
+    "G",
+    "HH",
+    "IH",
+    "IY",
+    "JH",
+    "K",
+    "L",
+    "M",
+    "N",
+    "NG",
+    "OW",
+    "OY",
+    "P",
+    "R",
+    "S",
+    "SH",
+    "T",
+    "TH",
+    "UH",
+    "UW",
+    "V",
+    "W",
+    "Y",
+    "Z",
+    "ZH",
+]
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _EMA_DECAY = 0.998
 
@@ -52,7 +94,7 @@ class Progressed:
 
 
 def collate(items: list[Batch]) -> Batch:
-    """A loader item is already a batch."""
+    """Unpack a loader item, which is already a batch."""
     return items[0]
 
 
@@ -248,8 +290,9 @@ class Trainer:
         self.train_set.plan(self.args.seed + self.progress.epoch, short_first=self.progress.epoch == 0)
         whole = len(self.train_set) // self.world * self.world
         loader = DataLoader(
-            self.train_set, batch_size=1, sampler=range(self.rank, whole, self.world), num_workers=self.args.workers, collate_fn=collate,
-            prefetch_factor=6 if self.args.workers else None,
+            self.train_set, batch_size=1, sampler=range(self.rank, whole, self.world),
+            num_workers=self.args.workers, collate_fn=collate, prefetch_factor=6 if self.args.workers else
+            None,
         )  # fmt: skip
         task = bar.add_task(f"epoch {self.progress.epoch}", total=len(loader), loss=math.nan)
         losses, began, audio, last = [], time.monotonic(), 0.0, time.monotonic()
@@ -280,8 +323,9 @@ class Trainer:
         """Measure the running average on dev, and write history and checkpoints."""
         errors = phone_errors(self.average, self.dev_set)
         record = {
-            "epoch": self.progress.epoch, "updates": self.progress.updates, "minutes": round(self.progress.seconds / 60, 1),
-            "loss": round(float(np.mean(losses)), 4), "phone_errors": errors, "rate": self.rate(self.share_done(0.0)),
+            "epoch": self.progress.epoch, "updates": self.progress.updates, "minutes":
+            round(self.progress.seconds / 60, 1), "loss": round(float(np.mean(losses)), 4), "phone_errors":
+            errors, "rate": self.rate(self.share_done(0.0)),
         }  # fmt: skip
         print(json.dumps(record), flush=True)
         with (self.args.out / "history.jsonl").open("a", encoding="utf-8") as file:
