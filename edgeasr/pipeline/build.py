@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from typing import TYPE_CHECKING
 
 from edgeasr.decoder import (
@@ -32,9 +34,11 @@ def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
     info = bundle.manifest.decoder
     wanted = settings.decoder
     lexicon = Lexicon.load(bundle.file(info.tokens), bundle.file(info.lexicon))
+    # The model first: the words' list that KenLM wants is freed before the tree takes its place.
+    model = load_language_model(bundle.file(info.lm) if wanted.lm else None, lexicon)
     trie = lexicon.trie()
     lexicon.release()
-    model = load_language_model(bundle.file(info.lm) if wanted.lm else None, lexicon)
+    _give_memory_back()
     options = SearchOptions(
         beam=wanted.beam,
         tokens=wanted.beam_tokens,
@@ -53,6 +57,12 @@ def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
         options=options,
         confidence=ConfidenceModel.from_mapping(bundle.manifest.confidence),
     )
+
+
+def _give_memory_back() -> None:
+    """Return what loading needed to the kernel, some 20 MB, where the C library is glibc."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def build_decoder(settings: Settings, bundle: Bundle) -> DeferredDecoder:
