@@ -84,7 +84,7 @@ class Pronouncer:
     def load(cls, path: Path) -> Pronouncer:
         """Read a model file; BundleError where it is missing or broken."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 units = [
                     (letters, tuple(phones.split()))
                     for letters, _, phones in (line.partition(":") for line in str(file["units"]).split("\n"))

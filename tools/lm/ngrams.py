@@ -115,6 +115,8 @@ def score(model: Ngrams, stream: NDArray[np.int32], order: int | None = None) ->
     logp = model.levels[0].logp[found[0]]
     starts = stream == BOS
     for n in range(1, order):
+        if not len(model.levels[n].keys):
+            break
         context = np.roll(found[n - 1], 1)
         context[starts] = -1
         weight = np.where(context >= 0, model.levels[n - 1].backoff[context], 0.0)
@@ -139,7 +141,10 @@ def normalise(model: Ngrams) -> Ngrams:
 
 
 def keep(model: Ngrams, masks: Sequence[NDArray[np.bool_]]) -> Ngrams:
-    """Keep the n-grams of the masks (one a level, closed under prefix and suffix); renormalise."""
+    """Keep the n-grams of the masks (one a level, closed under prefix and suffix); renormalise.
+
+    Levels left empty at the top are cut off.
+    """
     levels: list[Level] = []
     number = np.arange(model.vocabulary, dtype=np.int32)
     for n, (level, mask) in enumerate(zip(model.levels, masks, strict=True)):
@@ -149,6 +154,8 @@ def keep(model: Ngrams, masks: Sequence[NDArray[np.bool_]]) -> Ngrams:
             packed = prefix.astype(np.int64) * model.vocabulary + word
             keys = Keys(prefix, word, suffix, packed)
             number = np.cumsum(mask, dtype=np.int32) - np.int32(1)
+        if n and not len(keys):
+            break
         levels.append(Level(keys, level.logp[mask], level.backoff[mask], level.frequency[mask]))
     return normalise(Ngrams(model.vocabulary, tuple(levels)))
 
