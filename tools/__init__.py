@@ -1,0 +1,1 @@
+"""From data to a model bundle; runs on a workstation, never on the device."""
