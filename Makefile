@@ -1,0 +1,45 @@
+# Everything that a newcomer or a contributor does, one word each: `make help`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+SPEECH := edgeasr/demo/speech
+FILES ?= $(wildcard $(SPEECH)/*.flac)
+REFERENCE ?= $(SPEECH)/speech.tsv
+
+.PHONY: help demo test check bench clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/.done-demo ## install what is missing, then see it at work: speech in, transcripts out over MQTT
+	@$(PY) -m edgeasr demo $(ARGS)
+
+test: $(VENV)/.done-test ## install what is missing, then run all tests (ARGS="-k word" for some)
+	@tools/setup.sh mosquitto
+	@$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and all tests
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@tools/setup.sh mosquitto
+	@$(PY) -m pytest $(ARGS)
+
+bench: $(VENV)/.done-bench ## measure speed, latency, memory and accuracy (FILES="a.wav b.wav" REFERENCE=texts.tsv)
+	@$(PY) -m edgeasr bench $(FILES) --reference $(REFERENCE) $(ARGS)
+
+clean: ## remove the virtual environment, caches and build outputs
+	@rm -rf $(VENV) build dist ./*.egg-info bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.done-check: EXTRAS := test,dev
+$(VENV)/.done-%: EXTRAS = $*
+$(VENV)/.done-%: pyproject.toml tools/setup.sh
+	@tools/setup.sh venv $(VENV) $(EXTRAS)
+	@touch $@

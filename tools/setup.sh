@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Sets up what the Makefile's targets need, and nothing that is there already.
+#   setup.sh venv FOLDER EXTRAS   a virtual environment with this package, editable, and its extras
+#   setup.sh mosquitto            the broker that the tests talk to
+set -euo pipefail
+
+readonly OLDEST=3.11
+
+say() { printf '==> %s\n' "$*" >&2; }
+fail() {
+    printf 'edgeasr: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "'$*' has to run as root and there is no sudo; run it as root, then make again"
+    fi
+}
+
+# apt_install PACKAGE: install a Debian package, or say who has to.
+apt_install() {
+    command -v apt-get >/dev/null ||
+        fail "$1 is missing and this system has no apt-get; install it with the system's own package manager, then make again"
+    local log
+    log=$(mktemp)
+    say "installing $1 with apt"
+    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1" >"$log" 2>&1; then
+        # Most often the lists of packages are missing or too old.
+        as_root apt-get update >"$log" 2>&1 || true
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1" >>"$log" 2>&1 || {
+            tail -n 3 "$log" >&2
+            fail "apt could not install $1; see why above, or run: apt-get install $1"
+        }
+    fi
+    rm -f "$log"
+}
+
+is_new() { "$1" -c "import sys; sys.exit(sys.version_info < (${OLDEST/./, }))" 2>/dev/null; }
+has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# find_python: print a python that is new enough and can make virtual environments.
+find_python() {
+    local python new=
+    for python in python3 /usr/bin/python3 python3.11 python3.12 python3.13; do
+        python=$(command -v "$python") || continue
+        is_new "$python" || continue
+        if has_venv "$python"; then
+            printf '%s\n' "$python"
+            return
+        fi
+        new=${new:-$python}
+    done
+    if [ -z "$new" ]; then
+        fail "Python $OLDEST or newer is needed and this system has $(python3 --version 2>/dev/null || echo none);" \
+            "Debian and Raspberry Pi OS have it from Bookworm on"
+    fi
+    apt_install python3-venv
+    for python in "$new" /usr/bin/python3; do
+        if is_new "$python" && has_venv "$python"; then
+            printf '%s\n' "$python"
+            return
+        fi
+    done
+    fail "$new has no working 'venv' module; install it, then make again"
+}
+
+make_venv() {
+    local folder=$1 extras=$2 python log=$1/pip.log
+    if ! "$folder/bin/python" -c 'import pip' 2>/dev/null; then
+        python=$(find_python)
+        say "creating $folder with $("$python" --version) ($python)"
+        "$python" -m venv --clear "$folder"
+    fi
+    say "installing edgeasr[$extras] and its wheels into $folder (a minute or two)"
+    # Wheels only: on a bare system there is no compiler, and a build that fails says so in a hundred lines.
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
+        --only-binary :all: --editable ".[$extras]" >"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
+        fail "pip could not install edgeasr[$extras]; see above and $log, check the network, then make again"
+    }
+}
+
+find_mosquitto() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto >/dev/null; }
+
+# The tests start brokers of their own; the service that comes with Debian's package is not wanted.
+get_mosquitto() {
+    find_mosquitto && return
+    local unit=mosquitto.service
+    if [ -d /run/systemd/system ]; then
+        as_root systemctl mask --quiet --runtime "$unit" 2>/dev/null || true
+    fi
+    apt_install mosquitto
+    if [ -d /run/systemd/system ]; then
+        as_root systemctl disable --quiet "$unit" 2>/dev/null || true
+        as_root systemctl unmask --quiet --runtime "$unit" 2>/dev/null || true
+        say "mosquitto's own service stays off; the tests start it themselves"
+    fi
+}
+
+cd "$(dirname "$0")/.."
+case ${1:-} in
+    venv) make_venv "$2" "$3" ;;
+    mosquitto) get_mosquitto ;;
+    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto" ;;
+esac
