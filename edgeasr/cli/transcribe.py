@@ -117,7 +117,9 @@ class _Job:
             if fault:
                 self._fail(f"{source.name} {fault}")
             elif not self._quiet:
-                tell(f"no speech was found in {source.name}; if there is some, try --no-vad or a louder recording")
+                tell(
+                    f"no speech was found in {source.name}; if there is some, try --no-vad or a louder recording"
+                )
 
     def _heard(self, seconds: float, utterances: Sequence[Utterance]) -> None:
         self._progress.at(seconds)
