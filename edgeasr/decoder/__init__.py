@@ -3,6 +3,7 @@
 from edgeasr.decoder.beam import BeamDecoder, SearchOptions
 from edgeasr.decoder.confidence import ConfidenceModel, Evidence
 from edgeasr.decoder.endpoint import Endpointer, EndpointRules, EndReason
+from edgeasr.decoder.g2p import Pronouncer
 from edgeasr.decoder.greedy import GreedyDecoder, best_path, low_power
 from edgeasr.decoder.hypothesis import Decoder, Hypothesis, Word
 from edgeasr.decoder.language import load_language_model
@@ -19,6 +20,7 @@ __all__ = [
     "GreedyDecoder",
     "Hypothesis",
     "Lexicon",
+    "Pronouncer",
     "SearchOptions",
     "Word",
     "best_path",
