@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from edgeasr import __version__
 from edgeasr.bench.measures import ABSENT, MEASURES
 from edgeasr.bench.result import Result
+from edgeasr.bench.table import table
 from edgeasr.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 FORMAT: Final = 1
 SPHINX: Final = "pocketsphinx"
@@ -70,7 +71,7 @@ class Report:
             for measure in MEASURES
             if any(measure.value(result) is not None for result in self.results)
         ]
-        return f"{self._caption()}\n\n{_table(head, rows)}"
+        return f"{self._caption()}\n\n{table(head, rows)}"
 
     def _caption(self) -> str:
         machine, material = self.machine, self.material
@@ -99,7 +100,7 @@ def compare(old: Report, new: Report) -> str:
         cells = [_ratio(measure.value(before[result.name]), measure.value(result)) for result in shared]
         if any(cells):
             rows.append([measure.label, *(cell or ABSENT for cell in cells)])
-    return _table(["new / old", *(result.name for result in shared)], rows)
+    return table(["new / old", *(result.name for result in shared)], rows)
 
 
 def _ratio(old: float | None, new: float | None) -> str:
@@ -108,17 +109,6 @@ def _ratio(old: float | None, new: float | None) -> str:
     if old == 0:
         return "1.00" if new == 0 else f"{new:g} from 0"
     return f"{new / old:.2f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay cells out as Markdown, in columns that line up as plain text too."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    rule = ["-" * max(width, 3) for width in widths]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in (head, rule, *rows)
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def describe_machine() -> dict[str, Any]:
