@@ -15,8 +15,8 @@ from rich.text import Text
 from edgeasr.capture import open_source
 from edgeasr.cli.console import logged, tell
 from edgeasr.cli.parser import add_recogniser_options, add_settings_options, load_settings, recogniser_values
+from edgeasr.cli.recogniser import format_options, open_bundle
 from edgeasr.cli.terminal import Terminal
-from edgeasr.cli.voice import format_options, open_bundle
 from edgeasr.pipeline import Final, build_recogniser
 from edgeasr.transcript import Formatter
 

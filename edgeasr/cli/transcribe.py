@@ -11,8 +11,8 @@ from edgeasr.cli.console import logged, tell
 from edgeasr.cli.level import LevelMeter
 from edgeasr.cli.parser import add_recogniser_options, add_settings_options, load_settings, recogniser_values
 from edgeasr.cli.progress import make_progress
+from edgeasr.cli.recogniser import format_options, load_recogniser
 from edgeasr.cli.sink import open_sink
-from edgeasr.cli.voice import format_options, load_recogniser
 from edgeasr.errors import AudioFormatError, DeviceError, SourceLostError, UsageError
 from edgeasr.pipeline import transcribe
 from edgeasr.transcript import ExportFormat
