@@ -29,9 +29,9 @@ class AugmentConfig:
     room: float = 0.15
     noise: float = 0.25
     noise_db: tuple[float, float] = (3.0, 30.0)
-    gain_db: tuple[float, float] = (-20.0, 8.0)
+    gain_db: tuple[float, float] = (-8.0, 8.0)
     colour: float = 0.7
-    colour_db: float = 4.0
+    colour_db: float = 3.0
     band_limit: float = 0.1
     pitch: float = 0.3
     pitch_bands: float = 0.06
@@ -39,7 +39,7 @@ class AugmentConfig:
     time_mask_frames: int = 20
     band_masks: int = 2
     band_mask_width: int = 8
-    edge_frames: int = 40
+    edge_frames: int = 20
 
 
 class Augmenter:

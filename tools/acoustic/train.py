@@ -170,13 +170,16 @@ class Trainer:
             torch.set_num_threads(1)
         self.model = Network(self.config).to(self.device)
         self.average = copy.deepcopy(self.model)
-        decay = [p for p in self.model.parameters() if p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW(
-            [{"params": decay, "weight_decay": args.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=args.rate,
-            betas=(0.9, 0.98),
-        )
+        matrices = [p for block in self.model.blocks for p in block.parameters() if p.ndim == 2]
+        known = {id(p) for p in matrices}
+        others = [p for p in self.model.parameters() if id(p) not in known]
+        # Muon (Jordan et al. 2024) for the blocks' matrices, where it learns from fewer updates than AdamW.
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.Muon(
+                matrices, lr=args.rate, weight_decay=args.weight_decay, adjust_lr_fn="match_rms_adamw"
+            ),
+            torch.optim.AdamW(others, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
         self.progress = Progressed()
         names = sorted(args.features.glob("train-*.npy"))
         arrays = [np.load(name, mmap_mode="r") for name in names]
@@ -210,7 +213,9 @@ class Trainer:
         saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.average.load_state_dict(saved["average"])
-        self.optimiser.load_state_dict(saved["optimiser"])
+        if len(saved["optimisers"]) == len(self.optimisers):
+            for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
+                optimiser.load_state_dict(state)
         self.progress = Progressed(**saved["progress"])
         print(f"resumed after epoch {self.progress.epoch}, {self.progress.updates} updates")
 
@@ -221,7 +226,7 @@ class Trainer:
             {
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
                 "progress": vars(self.progress),
                 "network": self.config.to_dict(),
                 "prior_mean": self.normaliser.prior_mean,
@@ -245,8 +250,9 @@ class Trainer:
 
     def update(self, batch: Batch, done: float) -> float:
         """One optimiser step; returns the loss a unit."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate(done)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.rate(done)
         lag = self.config.lag_steps
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             logits, middle = self.model(batch.features.to(self.device))
@@ -255,8 +261,9 @@ class Trainer:
         if self.world > 1:
             self.share_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         self.progress.updates += 1
         decay = min(_EMA_DECAY, self.progress.updates / (self.progress.updates + 10))
         with torch.no_grad():
