@@ -1,0 +1,151 @@
+"""What the encoder says of each utterance, kept, so that decoders can be compared without running it again."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.progress import track
+
+from edgeasr.bench import dataset_clips
+from edgeasr.decoder import Hypothesis
+from edgeasr.frontend import FRAME_SAMPLES, SAMPLE_RATE
+from edgeasr.pipeline import build_recogniser
+from tools.hearing import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edgeasr.bench import Row
+    from edgeasr.bundle import Bundle
+    from edgeasr.settings import Settings
+
+_LIKELY = np.float32(np.log(0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A row of the data set and its segments: log-probabilities float32 [steps, units], as endpoints cut them."""
+
+    id: str
+    part: str
+    speaker: str
+    text: str
+    seconds: float
+    segments: tuple[NDArray[np.float32], ...]
+
+    @property
+    def is_for_fitting(self) -> bool:
+        """Tell on which half of the speakers it is: the one to fit on, or the one to report on."""
+        return zlib.crc32(self.speaker.encode()) % 2 == 0
+
+
+class Recorder:
+    """A decoder that finds no words and keeps what it is given; it cuts where the real ones would."""
+
+    def __init__(self, step_seconds: float) -> None:
+        self.segments: list[NDArray[np.float32]] = []
+        self._step_seconds = step_seconds
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a segment."""
+        self._rows: list[NDArray[np.float32]] = []
+        self._blanks = 0
+
+    def step(self, log_probs: NDArray[np.float32]) -> None:
+        """Keep rows."""
+        self._rows.append(log_probs.copy())
+        spoken = np.flatnonzero(log_probs[:, 0] < _LIKELY)
+        self._blanks = len(log_probs) - 1 - int(spoken[-1]) if len(spoken) else self._blanks + len(log_probs)
+
+    def partial(self) -> Hypothesis:
+        """Return no words."""
+        return Hypothesis()
+
+    def finish(self) -> Hypothesis:
+        """End the segment."""
+        if self._rows:
+            self.segments.append(np.concatenate(self._rows))
+        self.begin()
+        return Hypothesis()
+
+    @property
+    def trailing_silence(self) -> float:
+        """Seconds since the last step on which something other than blank was likely."""
+        return self._blanks * self._step_seconds
+
+
+def load_utterances(
+    path: Path, settings: Settings, bundle: Bundle, rows: Sequence[Row], tars: Path
+) -> list[Utterance]:
+    """Return the rows' log-probabilities, from `path` where it holds these rows of this bundle, else made anew."""
+    key = _key(settings, bundle, rows)
+    if path.exists():
+        with np.load(path) as saved:
+            if str(saved["key"]) == key:
+                return _unpack(rows, saved["order"], saved["owners"], saved["lengths"], saved["log_probs"])
+    order, segments = _encode(settings, bundle, rows, tars)
+    owners = [place for place, parts in enumerate(segments) for _ in parts]
+    flat = [segment for parts in segments for segment in parts]
+    units = bundle.manifest.encoder.units
+    log_probs = np.concatenate(flat) if flat else np.zeros((0, units), np.float32)
+    packed: dict[str, Any] = {
+        "key": np.array(key),
+        "order": np.array(order, np.int32),
+        "owners": np.array(owners, np.int32),
+        "lengths": np.array([len(segment) for segment in flat], np.int32),
+        "log_probs": log_probs.astype(np.float16),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **packed)
+    return _unpack(rows, packed["order"], packed["owners"], packed["lengths"], packed["log_probs"])
+
+
+def _key(settings: Settings, bundle: Bundle, rows: Sequence[Row]) -> str:
+    graph = bundle.file(bundle.manifest.encoder.file).read_bytes()
+    digest = hashlib.sha256(graph)
+    for part in (settings.vad, settings.endpoint, bundle.manifest.normaliser, [row.id for row in rows]):
+        digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
+def _encode(
+    settings: Settings, bundle: Bundle, rows: Sequence[Row], tars: Path
+) -> tuple[list[int], list[list[NDArray[np.float32]]]]:
+    recorder = Recorder(bundle.manifest.encoder.stride * FRAME_SAMPLES / SAMPLE_RATE)
+    recogniser = build_recogniser(settings, bundle, decoder=recorder)
+    places = {row.id: place for place, row in enumerate(rows)}
+    order, segments = [], []
+    for row, clip in track(dataset_clips(rows, tars), "encoding", total=len(rows)):
+        recorder.segments = []
+        stream(recogniser, (clip.samples,))
+        order.append(places[row.id])
+        segments.append(recorder.segments)
+    return order, segments
+
+
+def _unpack(
+    rows: Sequence[Row],
+    order: Iterable[int],
+    owners: NDArray[np.int32],
+    lengths: NDArray[np.int32],
+    log_probs: NDArray[np.float16],
+) -> list[Utterance]:
+    pieces = np.split(log_probs, np.cumsum(lengths)[:-1]) if len(lengths) else []
+    mine: dict[int, list[NDArray[np.float32]]] = {}
+    for owner, piece in zip(owners.tolist(), pieces, strict=True):
+        mine.setdefault(owner, []).append(piece.astype(np.float32))
+    utterances = []
+    for place, number in enumerate(order):
+        row = rows[number]
+        utterances.append(
+            Utterance(row.id, row.part, row.speaker, row.text, row.seconds, tuple(mine.get(place, ())))
+        )
+    return utterances
