@@ -14,6 +14,7 @@ from edgeasr.cli.console import tell
 from edgeasr.cli.parser import add_settings_options, load_settings
 from edgeasr.cli.terminal import Terminal
 from edgeasr.encoder import open_encoder
+from edgeasr.encoder.mapping import SRAM_BYTES, check_mapping
 from edgeasr.errors import BundleError
 from edgeasr.pipeline import load_decoder
 
@@ -31,6 +32,7 @@ examples:
   edgeasr models list
   edgeasr models verify                      all that are installed
   edgeasr models verify edgeasr-en ./download/edgeasr-de
+  edgeasr models check-edgetpu               would its graph map to a Coral?
 """
 
 
@@ -45,13 +47,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verify.add_argument("bundles", nargs="*", metavar="NAME|PATH", help="default: all that are installed")
     add_settings_options(verify)
+    check = actions.add_parser(
+        "check-edgetpu",
+        help="tell whether a bundle's graph would map to an Edge TPU, and how much of it fits on the chip",
+    )
+    check.add_argument("bundles", nargs="*", metavar="NAME|PATH", help="default: the one in use")
+    check.add_argument("--tensors", action="store_true", help="list every parameter's bytes on the chip")
+    add_settings_options(check)
 
 
 def main(args: argparse.Namespace) -> int:
-    """List or verify; 1 where a bundle is bad."""
+    """List, verify or check; 1 where a bundle is bad."""
     settings = load_settings(args).settings
     if args.action == "list":
         return _list(settings)
+    if args.action == "check-edgetpu":
+        return (
+            sum(_check(name, settings, args.tensors) for name in args.bundles or [settings.encoder.bundle])
+            and 1
+        )
     found = find_bundles(settings.encoder.search)
     if not args.bundles and not found:
         raise BundleError("no model bundle is installed: set EDGEASR_MODELS to the folder that holds them")
@@ -91,11 +105,49 @@ def _list(settings: Settings) -> int:
     return 1 if bad else 0
 
 
-def _verified(name: str, settings: Settings) -> Bundle:
-    """Open a bundle and everything in it; raises BundleError."""
+def _located(name: str, settings: Settings, *, verify: bool = False) -> Bundle:
+    """Open a bundle by name or folder; a plain name that is a folder here and no installed bundle is that folder."""
     search = settings.encoder.search
     is_folder = "/" not in name and name not in find_bundles(search) and Path(name).is_dir()
-    bundle = locate(f"./{name}" if is_folder else name, verify=True, search=search)
+    return locate(f"./{name}" if is_folder else name, verify=verify, search=search)
+
+
+def _check(name: str, settings: Settings, tensors: bool) -> int:  # noqa: FBT001 - a flag as the parser gives it
+    """Print how a bundle's graph would map; 1 where it would not."""
+    bundle = _located(name, settings)
+    mapping = check_mapping(bundle.file(bundle.manifest.encoder.file))
+    table = Table("operation", "count", box=None, pad_edge=False, header_style="bold")
+    for kind, count in sorted(mapping.operations.items()):
+        table.add_row(kind, str(count))
+    terminal = Terminal()
+    terminal.print(table)
+    if tensors:
+        costs = Table(
+            "parameter", "shape", "stored", "on chip", box=None, pad_edge=False, header_style="bold"
+        )
+        for cost in sorted(mapping.constants, key=lambda cost: -cost.padded):
+            costs.add_row(
+                *map(Text, (cost.name, "×".join(map(str, cost.shape)), str(cost.stored), str(cost.padded)))
+            )
+        terminal.print(costs)
+    for fault in mapping.faults:
+        tell(f"{bundle.manifest.label}: {fault}")
+    share = mapping.on_chip_bytes / SRAM_BYTES
+    print(
+        f"{bundle.manifest.label}: {sum(mapping.operations.values())} operations, {len(mapping.faults)} that would not map; "
+        f"estimated {mapping.on_chip_bytes / 1e6:.2f} MB on the chip, {share:.0%} of its memory "
+        f"({mapping.parameter_bytes / 1e6:.2f} MB of parameters)"
+    )
+    if not mapping.fits:
+        tell(
+            f"{bundle.manifest.label}: it does not fit on the chip, so parameters would be sent again at each inference"
+        )
+    return int(bool(mapping.faults) or not mapping.fits)
+
+
+def _verified(name: str, settings: Settings) -> Bundle:
+    """Open a bundle and everything in it; raises BundleError."""
+    bundle = _located(name, settings, verify=True)
     open_encoder(bundle, "cpu").close()
     with_lm = dataclasses.replace(settings.decoder, lm=True)
     load_decoder(dataclasses.replace(settings, decoder=with_lm), bundle)

@@ -54,7 +54,7 @@ class Daemon:
     def run(self) -> int:
         """Run to the end; returns the exit code. Raises EdgeasrError for what needs a mend before it can start."""
         settings = self._settings
-        bundle = locate(settings.encoder.bundle)
+        bundle = locate(settings.encoder.bundle, search=settings.encoder.search)
         label = bundle.manifest.label
         decoder = build_decoder(settings, bundle)
         messenger = Messenger(settings, StateReport(label))
