@@ -127,14 +127,14 @@ def _check(name: str, settings: Settings, tensors: bool) -> int:  # noqa: FBT001
         )
         for cost in sorted(mapping.constants, key=lambda cost: -cost.padded):
             costs.add_row(
-                *map(Text, (cost.name, "×".join(map(str, cost.shape)), str(cost.stored), str(cost.padded)))
+                *map(Text, (cost.name, " x ".join(map(str, cost.shape)), str(cost.stored), str(cost.padded)))
             )
         terminal.print(costs)
     for fault in mapping.faults:
         tell(f"{bundle.manifest.label}: {fault}")
     share = mapping.on_chip_bytes / SRAM_BYTES
     print(
-        f"{bundle.manifest.label}: {sum(mapping.operations.values())} operations, {len(mapping.faults)} that would not map; "
+        f"{bundle.manifest.label}: {sum(mapping.operations.values())} operations, {len(mapping.faults)} faults; "
         f"estimated {mapping.on_chip_bytes / 1e6:.2f} MB on the chip, {share:.0%} of its memory "
         f"({mapping.parameter_bytes / 1e6:.2f} MB of parameters)"
     )
