@@ -82,7 +82,7 @@ class Bench(AbstractContextManager["Bench"]):
         starts = [found]
         while len(starts) < self._options.starts:
             starts.append(run_child(_WORKER, job | {"clips": [], "silences": {}}))
-        for key in ("first_chunk", "decoder_ready"):
+        for key in ("first_chunk", "first_chunk_cpu", "decoder_ready"):
             times = sorted(start[key] for start in starts)
             found[key] = times[len(times) // 2]
         return self._result(found, configuration.name, configuration.flags)

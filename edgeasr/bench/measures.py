@@ -86,6 +86,7 @@ MEASURES: Final = (
     Measure("resident memory, PSS, MiB", lambda r: r.pss, "{:.0f}", MEMORY_MIB),
     Measure("resident memory, RSS, MiB", lambda r: r.rss, "{:.0f}"),
     Measure("start of process → first chunk encoded, s", lambda r: r.first_chunk, "{:.2f}", START_SECONDS),
+    Measure("… CPU of the main thread in it, s", lambda r: r.first_chunk_cpu, "{:.2f}"),
     Measure("start of process → decoder ready, s", lambda r: r.decoder_ready, "{:.2f}"),
     Measure("words heard in silence", lambda r: r.silence_words, "{:.0f}", 0.0),
 )

@@ -18,7 +18,8 @@ class Result:
 
     `cpu_seconds` and `wall_seconds` are those spent on the recordings, `audio_seconds` long. `chunk_curve` and
     `final_curve`: 101 percentiles of the seconds that a chunk takes, and one that brings a final.
-    `silence_cpu`: CPU seconds per second of each kind of silence. `ready`: since the start of the process.
+    `silence_cpu`: CPU seconds per second of each kind of silence. `first_chunk` and `decoder_ready`: since the start of the process; `first_chunk_cpu`: CPU seconds
+    of the main thread in it, which is what an idle machine would take.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Result:
     pss: float | None = None
     rss: float | None = None
     first_chunk: float | None = None
+    first_chunk_cpu: float | None = None
     decoder_ready: float | None = None
     errors: ErrorCount | None = None
 
