@@ -18,8 +18,9 @@ class Result:
 
     `cpu_seconds` and `wall_seconds` are those spent on the recordings, `audio_seconds` long. `chunk_curve` and
     `final_curve`: 101 percentiles of the seconds that a chunk takes, and one that brings a final.
-    `silence_cpu`: CPU seconds per second of each kind of silence. `first_chunk` and `decoder_ready`: since the start of the process; `first_chunk_cpu`: CPU seconds
-    of the main thread in it, which is what an idle machine would take.
+    `silence_cpu`: CPU seconds per second of each kind of silence. `first_chunk` and `decoder_ready`: since the
+    start of the process. `first_chunk_cpu`: the main thread's CPU seconds until then, what an idle machine would
+    take.
     """
 
     name: str
