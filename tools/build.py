@@ -3,7 +3,8 @@
 python -m tools.build --shared ../shared --work work                the shipped recipe
 python -m tools.build --shared ../shared --work work/small --small  the same path on a handful of utterances
 
-Each step leaves a stamp in the work folder and is passed over where that lies, so that an interrupted build goes on; the training itself resumes from its checkpoint.
+Each step leaves a stamp in the work folder and is passed over where that lies, so that an
+interrupted build goes on; the training itself resumes from its checkpoint.
 """
 
 from __future__ import annotations

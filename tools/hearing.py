@@ -73,7 +73,7 @@ def start(flags: Sequence[str], *, sphinx: bool) -> None:
         _state["sphinx"] = library.Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
         return
     settings = load(files=(), flags=flags).settings
-    bundle = locate(settings.encoder.bundle)
+    bundle = locate(settings.encoder.bundle, search=settings.encoder.search)
     decoder = DeferredDecoder(lambda: load_decoder(settings, bundle), bundle.manifest.encoder.units)
     decoder.wait()
     _state["recogniser"] = build_recogniser(settings, bundle, decoder=decoder)

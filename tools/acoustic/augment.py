@@ -26,19 +26,21 @@ _POWER_FLOOR = 1e-6
 class AugmentConfig:
     """How often and how hard; probabilities unless a unit is named."""
 
-    room: float = 0.15
-    noise: float = 0.25
+    room: float = 0.05
+    noise: float = 0.12
     noise_db: tuple[float, float] = (3.0, 30.0)
     gain_db: tuple[float, float] = (-8.0, 8.0)
-    colour: float = 0.7
+    colour: float = 0.4
     colour_db: float = 3.0
-    band_limit: float = 0.1
-    pitch: float = 0.3
+    band_limit: float = 0.03
+    pitch: float = 0.2
     pitch_bands: float = 0.06
-    time_masks: int = 2
-    time_mask_frames: int = 20
-    band_masks: int = 2
+    time_masks: int = 1
+    time_mask_frames: int = 15
+    band_masks: int = 1
     band_mask_width: int = 8
+    sounds: float = 0.8
+    silent_rows: float = 0.3
     edge_frames: int = 20
 
 
@@ -80,6 +82,18 @@ class Augmenter:
         x += np.float32(rng.uniform(*config.gain_db) * DECIBEL)
         np.maximum(x, np.float32(np.log(_POWER_FLOOR)), out=x)
         return x.astype(np.float32)
+
+    def noise_alone(self, frames: int, bands: int) -> Frames:
+        """Make up to `frames` of everyday sound or hiss without any speech, at any level: it is to give blanks."""
+        rng = self._rng
+        if self._noises and rng.random() < self._config.sounds:
+            noise = self._noises[int(rng.integers(len(self._noises)))]
+            x = noise[: max(100, frames)].copy()
+            x += np.float32(rng.uniform(-20.0, 6.0) * DECIBEL)
+        else:
+            x = rng.standard_normal((frames, bands), dtype=np.float32) * np.float32(0.6)
+            x += np.float32(rng.uniform(-13.0, 0.0)) + self._colour(bands)
+        return np.maximum(x, np.float32(np.log(_POWER_FLOOR))).astype(np.float32)
 
     def masks(self, normalised: Frames) -> None:
         """SpecAugment (Park et al. 2019), in place: bands and stretches of time set to the mean."""

@@ -78,8 +78,15 @@ class BatchSet(Dataset[Batch]):
         self._lag, self._augment = lag_frames, augment
         self._batch_frames = batch_frames
         self._noises, self._rooms = noises or [], rooms or []
+        # An utterance with a word that has no pronunciation is left out.
         self._targets: list[list[list[int]]] = [
-            [[units[p] for w in u.text.split() for p in pronunciations[w]] for u in table] for table in tables
+            [
+                [units[p] for w in words for p in pronunciations[w]]
+                if pronunciations.keys() >= set(words)
+                else []
+                for words in (utterance.text.split() for utterance in table)
+            ]
+            for table in tables
         ]
         self._batches: list[list[tuple[int, int]]] = []
         self._seed = 0
@@ -124,6 +131,10 @@ class BatchSet(Dataset[Batch]):
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)
+        if augmenter and self._augment and rng.random() < self._augment.silent_rows:
+            frames.append(augmenter.noise_alone(min(500, max(len(f) for f in frames)), frames[0].shape[1]))
+            targets.append([])
+            parts.append("noise")
         longest = -(-max(len(f) for f in frames) // 48) * 48
         batch = np.zeros((longest, len(frames), frames[0].shape[1]), dtype=np.float32)
         for row, item in enumerate(frames):

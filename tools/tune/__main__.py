@@ -76,7 +76,7 @@ def tune(args: argparse.Namespace) -> None:
     """Sweep, then fit at the best point."""
     flags = [f"encoder.bundle={Path(args.bundle).resolve()}", *args.set]
     settings = load(files=(), flags=flags).settings
-    bundle = locate(settings.encoder.bundle)
+    bundle = locate(settings.encoder.bundle, search=settings.encoder.search)
     speech = args.shared / "speech"
     rows = choose(read_rows(speech / f"{args.split}.tsv"), args.minutes, args.parts)
     utterances = load_utterances(args.cache, settings, bundle, rows, speech)
