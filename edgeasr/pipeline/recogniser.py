@@ -81,11 +81,13 @@ class Recogniser:
         return self._updates
 
     def finish(self, rest: NDArray[np.int16] | None = None) -> list[Update]:
-        """End the stream with its last samples, fewer than a hop; flushes the encoder's look-ahead."""
+        """End the stream with its last samples, any number; flushes the encoder's look-ahead."""
         self._updates.clear()
-        if rest is not None and len(rest):
-            self._tail[: len(rest)] = rest
-            self._tail[len(rest) :] = 0
+        rest = self._tail[:0] if rest is None else rest
+        for first in range(0, len(rest), self.hop_samples):
+            piece = rest[first : first + self.hop_samples]
+            self._tail[: len(piece)] = piece
+            self._tail[len(piece) :] = 0
             self._hop(self._tail)
         if self._in_stretch:
             self._end_stretch(flush=True)

@@ -136,6 +136,13 @@ def test_speech_to_the_very_end_of_a_file_is_flushed_through_the_look_ahead() ->
     assert finals[0].words[-1].end == pytest.approx(2.03, abs=0.12)
 
 
+def test_a_last_piece_of_several_hops_is_taken_whole() -> None:
+    subject, samples = recogniser(), audio((1.0, False), (1.0, True))
+    subject.accept(samples[: subject.hop_samples * 3])
+    finals = [u for u in subject.finish(samples[subject.hop_samples * 3 :]) if isinstance(u, Final)]
+    assert [round(f.words[0].start, 1) for f in finals] == pytest.approx([1.0], abs=0.11)
+
+
 def test_speech_from_the_very_first_sample_is_kept() -> None:
     _, finals = run(recogniser(), audio((1.0, True), (3.0, False)))
     assert finals[0].words[0].start == pytest.approx(0.0, abs=0.05)
