@@ -15,10 +15,8 @@ fail() {
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        fail "'$*' has to run as root and there is no sudo; run it as root, then make again"
+        sudo "$@"
     fi
 }
 
@@ -26,6 +24,8 @@ as_root() {
 apt_install() {
     command -v apt-get >/dev/null ||
         fail "$1 is missing and this system has no apt-get; install it with the system's own package manager, then make again"
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+        fail "$1 is missing and there is no sudo; run this as root, then make again: apt-get install $1"
     local log
     log=$(mktemp)
     say "installing $1 with apt"

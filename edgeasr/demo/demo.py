@@ -49,8 +49,9 @@ def run_demo(
         bundle = locate(own.encoder.bundle, search=own.encoder.search)
         length = sum(recording.seconds + _GAP for recording in spoken)
         console.print(f"MQTT broker on {broker.host}:{broker.port}, model {bundle.manifest.label}")
+        plural = "s" if len(spoken) != 1 else ""
         console.print(
-            f"{len(spoken)} sentences, {length:.0f} s with their pauses; everything below came over MQTT.\n"
+            f"{len(spoken)} sentence{plural}, {length:.0f} s with pauses; everything below came over MQTT.\n"
         )
         notebook = Notebook()
 
