@@ -45,9 +45,14 @@ class Endpointer:
         """
         if elapsed >= self.rules.max_utterance - _SLACK:
             return EndReason.LENGTH
+        if spoken and elapsed >= _LATE * self.rules.max_utterance and trailing_silence >= _BREATH:
+            return EndReason.LENGTH
         if spoken:
             return EndReason.SILENCE if trailing_silence >= self.rules.after_speech - _SLACK else None
         return EndReason.NO_SPEECH if trailing_silence >= self.rules.no_speech - _SLACK else None
 
 
+# An utterance that has grown long ends at the next breath, so that the hard limit rarely cuts a word in two.
+_LATE = 0.75
+_BREATH = 0.3
 _SLACK = 1e-6  # times are multiples of a step in floating point; 0.8 s must not wait for the step after

@@ -80,3 +80,10 @@ def test_hypothesis_sums_up_its_words() -> None:
     assert hypothesis.text == "red light"
     assert hypothesis.confidence == pytest.approx(0.7)
     assert Hypothesis().confidence == 0
+
+
+def test_a_long_utterance_ends_at_a_breath_before_the_limit_cuts_a_word() -> None:
+    endpointer = Endpointer(EndpointRules(max_utterance=20.0))
+    assert endpointer.check(elapsed=14.0, trailing_silence=0.4, spoken=True) is None
+    assert endpointer.check(elapsed=16.0, trailing_silence=0.1, spoken=True) is None
+    assert endpointer.check(elapsed=16.0, trailing_silence=0.4, spoken=True) is EndReason.LENGTH

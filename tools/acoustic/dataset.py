@@ -88,6 +88,8 @@ class BatchSet(Dataset[Batch]):
             ]
             for table in tables
         ]
+        self.thin: dict[str, float] = {}
+        """Share of a part's utterances that an epoch takes, where it is not all of them."""
         self._batches: list[list[tuple[int, int]]] = []
         self._seed = 0
 
@@ -99,6 +101,9 @@ class BatchSet(Dataset[Batch]):
         items = []
         for index, speed in enumerate(speeds):
             frames = self._tables[speed][index].frames
+            share = self.thin.get(self._tables[speed][index].part)
+            if share is not None and rng.random() >= share:
+                continue
             if frames // 3 >= 1.05 * len(self._targets[speed][index]) + 2 and self._targets[speed][index]:
                 items.append((frames * (1.0 + 0.05 * rng.random()), int(speed), index))
         items.sort()

@@ -198,6 +198,7 @@ class Trainer:
             arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100, AugmentConfig(),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
+        self.train_set.thin = {name: float(share) for name, _, share in (t.partition("=") for t in args.thin)}
         dev = args.features / "dev.npy"
         self.dev_set = BatchSet(
             [np.load(dev, mmap_mode="r")], [read_table(dev.with_suffix(".tsv"))], UNITS, words, self.normaliser, lag,
@@ -374,6 +375,9 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=768)
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--kernel", type=int, default=9)
+    parser.add_argument(
+        "--thin", nargs="*", default=[], metavar="PART=SHARE", help="use a share of a part each epoch"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
