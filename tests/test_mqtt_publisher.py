@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,7 @@ Publisher(mqtt, Topics("home/edgeasr", "kitchen"), outbox).start()
 time.sleep(60)
 """
     listener = listen(mosquitto.port, AVAILABILITY)
-    with subprocess.Popen(["python", "-c", program], cwd=Path(__file__).parents[1]) as child:
+    with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[1]) as child:
         wait_for(lambda: listener.of(AVAILABILITY) == ["online"])
         child.send_signal(signal.SIGKILL)
     wait_for(lambda: listener.of(AVAILABILITY) == ["online", "offline"])
