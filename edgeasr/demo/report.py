@@ -107,9 +107,7 @@ class Report:
         latencies = [latency for sentence in self.sentences for latency in sentence.latencies]
         beyond = [max(0.0, latency - self.rule) for latency in latencies]
         arrived = sum(1 for sentence in self.sentences if sentence.latencies)
-        whole = f"{load.cpu_seconds:.2f} s in all"
-        if load.audio_seconds:
-            whole += f", {load.cpu_seconds / load.audio_seconds:.3f} s per second of audio with the start"
+        with_start = load.cpu_seconds / load.audio_seconds if load.audio_seconds else None
         return [
             ("Word error rate", f"{errors.rate or 0.0:.1%} ({errors.errors} of {errors.words} words)"),
             (
@@ -117,9 +115,10 @@ class Report:
                 f"{arrived} of {len(self.sentences)}; {self.partials} partials on the way",
             ),
             ("End of speech to final", _spread(latencies)),
-            (f"  beyond {self.rule:.2f} s of silence rule and look-ahead", _spread(beyond)),
+            ("  beyond pause and look-ahead", f"{_spread(beyond)} (those take {self.rule:.2f} s)"),
             ("Real-time factor", _figure(load.rtf)),
-            ("CPU per second of audio", f"{_figure(load.cpu)} s ({whole})"),
+            ("CPU per second of audio", f"{_figure(load.cpu)} s"),
+            ("  with the start", f"{_figure(with_start)} s ({load.cpu_seconds:.2f} s in all)"),
             ("Memory", "unknown" if load.memory is None else f"{load.memory / _MEBIBYTE:.0f} MiB"),
             ("Accelerator", self.accelerator),
             ("Model", self.model),
