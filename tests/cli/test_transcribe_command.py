@@ -294,7 +294,10 @@ def test_progress_off_a_terminal_is_a_line_now_and_then(
 def test_on_a_terminal_the_bar_leaves_standard_output_alone(small_bundle: Path, speech: list[Path]) -> None:
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "edgeasr", "transcribe", "--bundle", str(small_bundle), "-f", "jsonl"]
-    with subprocess.Popen([*command, *speech[:2]], stdout=subprocess.PIPE, stderr=theirs) as process:
+    environ = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(
+        [*command, *speech[:2]], stdout=subprocess.PIPE, stderr=theirs, env=environ
+    ) as process:
         os.close(theirs)
         assert process.stdout is not None
         out = process.stdout.read()
