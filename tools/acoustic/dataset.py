@@ -90,6 +90,8 @@ class BatchSet(Dataset[Batch]):
         ]
         self.thin: dict[str, float] = {}
         """Share of a part's utterances that an epoch takes, where it is not all of them."""
+        self.speed_shares: list[float] | None = None
+        """How often each table (speed) is drawn; evenly if not set."""
         self._batches: list[list[tuple[int, int]]] = []
         self._seed = 0
 
@@ -97,7 +99,7 @@ class BatchSet(Dataset[Batch]):
         """Draw the batches of an epoch: one speed for each utterance, similar lengths together, shuffled."""
         rng = np.random.default_rng(seed)
         self._seed = seed
-        speeds = rng.integers(len(self._tables), size=len(self._tables[0]))
+        speeds = rng.choice(len(self._tables), p=self.speed_shares, size=len(self._tables[0]))
         items = []
         for index, speed in enumerate(speeds):
             frames = self._tables[speed][index].frames

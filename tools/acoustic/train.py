@@ -198,6 +198,9 @@ class Trainer:
             arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100, AugmentConfig(),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
+        if args.plain_share and len(names) > 1:
+            rest = (1.0 - args.plain_share) / (len(names) - 1)
+            self.train_set.speed_shares = [args.plain_share if n.stem == "train-1" else rest for n in names]
         self.train_set.thin = {name: float(share) for name, _, share in (t.partition("=") for t in args.thin)}
         dev = args.features / "dev.npy"
         self.dev_set = BatchSet(
@@ -377,6 +380,9 @@ def main() -> None:
     parser.add_argument("--kernel", type=int, default=9)
     parser.add_argument(
         "--thin", nargs="*", default=[], metavar="PART=SHARE", help="use a share of a part each epoch"
+    )
+    parser.add_argument(
+        "--plain-share", type=float, help="how often speech keeps its own speed (default: evenly)"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
