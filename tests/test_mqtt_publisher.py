@@ -15,7 +15,7 @@ from conftest import Listener, Mosquitto, free_port, wait_for
 
 from edgeasr import settings
 from edgeasr.errors import BrokerError, ConfigError
-from edgeasr.mqtt import Inbox, Kind, LinkState, Publisher, Topics
+from edgeasr.mqtt import Inbox, Kind, LinkState, Message, Publisher, Topics
 from edgeasr.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -256,14 +256,12 @@ def test_partials_do_not_pile_up_behind_a_frozen_broker(
 def test_what_arrives_on_a_filter_reaches_the_inbox(
     mosquitto: Mosquitto, listen: Callable[..., Listener], publish: Callable[..., Publisher]
 ) -> None:
-    heard: list[tuple[str, bytes, bool]] = []
+    heard: list[Message] = []
     topic = TOPICS.of(Kind.COMMAND)
-    publish(quick(mosquitto.port), inbox=Inbox([(topic, 1)], lambda *message: heard.append(message))).wait_up(
-        5
-    )
+    publish(quick(mosquitto.port), inbox=Inbox([(topic, 1)], heard.append)).wait_up(5)
     listen(mosquitto.port).client.publish(topic, "ping", qos=1)
     wait_for(lambda: heard)
-    assert heard == [(topic, b"ping", False)]
+    assert heard == [Message(topic, b"ping")]
 
 
 @pytest.fixture

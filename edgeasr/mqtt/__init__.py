@@ -1,6 +1,7 @@
 """The MQTT contract: topics, what the daemon publishes, and how to listen to it."""
 
 from edgeasr.mqtt.link import LinkState
+from edgeasr.mqtt.message import Message
 from edgeasr.mqtt.publisher import Counts, Inbox, Publisher
 from edgeasr.mqtt.topics import Availability, Kind, Topics, filter_of, parse
 
@@ -10,6 +11,7 @@ __all__ = [
     "Inbox",
     "Kind",
     "LinkState",
+    "Message",
     "Publisher",
     "Topics",
     "filter_of",

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from edgeasr.mqtt import faults
+from edgeasr.mqtt.message import Message
 
 if TYPE_CHECKING:
     import ssl
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
-    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edgeasr.settings import Credentials, Mqtt
@@ -52,7 +54,7 @@ class Plan:
     tls: ssl.SSLContext | None
     will: Will | None
     filters: tuple[tuple[str, int], ...]
-    message: Callable[[str, bytes, bool], None]
+    message: Callable[[Message], None]
     acknowledged: Callable[[int, str | None], None]
 
 
@@ -102,12 +104,21 @@ class Session:
                 connection.close()
         self.reason = self.reason or faults.of_loss(mqtt, "no reason given")
 
-    def publish(self, topic: str, payload: str | bytes, *, qos: int, retain: bool) -> MQTTMessageInfo | None:
-        """Hand a message to paho; None where the connection is gone or its queue is full."""
+    def publish(
+        self, topic: str, payload: str | bytes, *, qos: int, retain: bool, correlation: bytes | None = None
+    ) -> MQTTMessageInfo | None:
+        """Hand a message to paho; None where the connection is gone or its queue is full.
+
+        `correlation` travels with MQTT 5 only.
+        """
         client = self._client
         if client is None:
             return None
-        info = client.publish(topic, payload, qos, retain)
+        properties = None
+        if correlation is not None and self._version is MQTTProtocolVersion.MQTTv5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.CorrelationData = correlation
+        info = client.publish(topic, payload, qos, retain, properties)
         return info if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     def leave(self) -> None:
@@ -189,7 +200,16 @@ class Session:
         self.reason = self.reason or faults.of_loss(self._plan.mqtt, str(code))
 
     def _message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self._plan.message(message.topic, bytes(message.payload), message.retain)
+        properties: Any = message.properties
+        self._plan.message(
+            Message(
+                message.topic,
+                bytes(message.payload),
+                message.retain,
+                getattr(properties, "ResponseTopic", None),
+                getattr(properties, "CorrelationData", None),
+            )
+        )
 
     def _published(
         self, _client: Client, _data: object, mid: int, code: ReasonCode, _properties: object

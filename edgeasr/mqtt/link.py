@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from paho.mqtt.client import MQTTMessageInfo
 
+    from edgeasr.mqtt.message import Message
     from edgeasr.settings import Mqtt
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Hooks:
 
     up: Callable[[], None] = _nothing
     down: Callable[[str], None] = _nothing  # a sentence, also for each try that failed
-    message: Callable[[str, bytes, bool], None] = _nothing  # topic, payload, retained
+    message: Callable[[Message], None] = _nothing
     acknowledged: Callable[[int, str | None], None] = _nothing  # message id, and why the broker refused it
 
 
@@ -108,13 +109,19 @@ class Link:
                 raise BrokerError(self._reason or faults.of_silence(self._mqtt))
 
     def publish(
-        self, topic: str, payload: str | bytes, *, qos: int, retain: bool = False
+        self,
+        topic: str,
+        payload: str | bytes,
+        *,
+        qos: int,
+        retain: bool = False,
+        correlation: bytes | None = None,
     ) -> MQTTMessageInfo | None:
         """Hand a message to the connection; None where there is none, or where its queue is full."""
         session = self._session
         if session is None or not session.up:
             return None
-        return session.publish(topic, payload, qos=qos, retain=retain)
+        return session.publish(topic, payload, qos=qos, retain=retain, correlation=correlation)
 
     def drop(self, reason: str) -> None:
         """Give the connection up and make a new one; the broker publishes the will."""

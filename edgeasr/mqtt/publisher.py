@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from paho.mqtt.client import MQTTMessageInfo
 
+    from edgeasr.mqtt.message import Message
     from edgeasr.outbox import Outbox
     from edgeasr.settings import Mqtt
 
@@ -42,10 +43,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """What the daemon listens to: filters with QoS, and who hears topic, payload, retained flag."""
+    """What the daemon listens to: filters with QoS, and who hears each message, in the link's thread."""
 
     filters: Sequence[tuple[str, int]] = ()
-    on_message: Callable[[str, bytes, bool], None] = lambda _topic, _payload, _retained: None
+    on_message: Callable[[Message], None] = lambda _message: None
 
 
 class Publisher:
@@ -156,9 +157,11 @@ class Publisher:
             self._retained[topic] = (payload, qos)
             self._link.publish(topic, payload, qos=qos, retain=True)
 
-    def publish_once(self, topic: str, payload: str | bytes, *, qos: int = 1) -> bool:
+    def publish_once(
+        self, topic: str, payload: str | bytes, *, qos: int = 1, correlation: bytes | None = None
+    ) -> bool:
         """Send a message that is of no use later; without a connection it is dropped and counted."""
-        if self._link.publish(topic, payload, qos=qos) is None:
+        if self._link.publish(topic, payload, qos=qos, correlation=correlation) is None:
             self._messages_dropped += 1
             return False
         return True

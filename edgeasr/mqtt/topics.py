@@ -8,8 +8,6 @@ from enum import Enum
 from edgeasr.errors import ConfigError
 from edgeasr.settings.names import device_id_fault, prefix_fault
 
-HOME_ASSISTANT_STATUS = "homeassistant/status"
-
 
 class Availability(Enum):
     """Payloads of the availability topic."""
@@ -54,11 +52,6 @@ class Topics:
     def of(self, kind: Kind) -> str:
         """Return the topic of a kind."""
         return f"{self.prefix}/{self.device}/{kind.value}"
-
-    @property
-    def discovery(self) -> str:
-        """Home Assistant's configuration topic for this device."""
-        return f"homeassistant/device/edgeasr_{self.device}/config"
 
 
 def filter_of(prefix: str, kind: Kind, device: str = "+") -> str:

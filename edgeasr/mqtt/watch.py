@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from edgeasr.mqtt.message import Message
     from edgeasr.settings import Mqtt
 
 _WATCHED = (Kind.AVAILABILITY, Kind.PARTIAL, Kind.FINAL, Kind.STATE, Kind.HEALTH, Kind.POWER, Kind.EVENT)
@@ -99,11 +100,11 @@ class Watcher:
         """Take leave."""
         self._link.close(2.0)
 
-    def _message(self, topic: str, data: bytes, retained: bool) -> None:  # noqa: FBT001  a Hooks signature
-        origin = topics.parse(self._prefix, topic)
-        if origin is None or len(data) > _LARGEST:
+    def _message(self, message: Message) -> None:
+        origin = topics.parse(self._prefix, message.topic)
+        if origin is None or len(message.payload) > _LARGEST:
             return
-        heard = Heard(*origin, _parsed(data), retained, time.time())
+        heard = Heard(*origin, _parsed(message.payload), message.retained, time.time())
         if heard.kind is Kind.FINAL:
             event_id = heard.text("id")
             if event_id and (heard.device, event_id) in self._finals:

@@ -1,5 +1,6 @@
 """Frozen, typed settings, validated once; see `load`."""
 
+from edgeasr.settings.changes import adopt, changed
 from edgeasr.settings.dump import dump
 from edgeasr.settings.load import Loaded, load
 from edgeasr.settings.secret import Credentials, credentials, secret_path
@@ -49,6 +50,8 @@ __all__ = [
     "Text",
     "Tls",
     "Vad",
+    "adopt",
+    "changed",
     "credentials",
     "dump",
     "load",
