@@ -48,6 +48,10 @@ GROUPS: Final = {
         Command("models", "list and verify model bundles", "edgeasr.cli.models"),
         Command("config", "show and check the configuration", "edgeasr.cli.config"),
     ),
+    "Look after it": (
+        Command("status", "ask the broker how a device is", "edgeasr.cli.status"),
+        Command("doctor", "find what is wrong here, and the mend", "edgeasr.cli.doctor"),
+    ),
     "Try and measure": (
         Command(
             "demo", "see all of it at work, with spoken files and a broker of its own", "edgeasr.demo.cli"

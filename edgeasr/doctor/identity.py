@@ -1,0 +1,80 @@
+"""Whose rights count: the service's user where there is one, else whoever asks."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SERVICE_USER = "edgeasr"
+_READ_WRITE = 6  # of the three bits that each of owner, group and others have
+_TRAVERSE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user and all groups it is in."""
+
+    name: str
+    uid: int
+    gids: frozenset[int]
+
+    def may(self, path: Path, bits: int = _READ_WRITE) -> bool:
+        """Whether the mode bits of `path` let this user in; access lists count for who asks alone. Raises OSError."""
+        if self.uid == 0:
+            return True
+        if self.uid == os.geteuid():
+            return os.access(path, bits, effective_ids=True)
+        status = path.stat()
+        shift = 6 if status.st_uid == self.uid else 3 if status.st_gid in self.gids else 0
+        return (status.st_mode >> shift) & bits == bits
+
+    def may_write_in(self, folder: Path, root: Path) -> bool:
+        """Whether files can be made in a folder below `root`."""
+        between = [part for part in folder.parents if part.is_relative_to(root) and part != root]
+        return self.may(folder, 2 | _TRAVERSE) and all(self.may(part, _TRAVERSE) for part in between)
+
+
+def service_user(root: Path) -> Identity | None:
+    """Return the service's user by `root`/etc/passwd and group, None where there is none."""
+    for name, _, uid, gid, *_ in _lines(root / "etc/passwd", 4):
+        if name == SERVICE_USER and uid.isdecimal() and gid.isdecimal():
+            return Identity(name, int(uid), frozenset({int(gid), *_memberships(root, name)}))
+    return None
+
+
+def who_asks() -> Identity:
+    """Return the user of this process."""
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"user {uid}"
+    return Identity(name, uid, frozenset({os.getegid(), *os.getgroups()}))
+
+
+def group_ids(root: Path) -> dict[str, int]:
+    """Return the groups that there are, by name."""
+    return {name: int(gid) for name, _, gid, *_ in _lines(root / "etc/group", 3) if gid.isdecimal()}
+
+
+def _memberships(root: Path, user: str) -> Iterator[int]:
+    for _, _, gid, members, *_ in _lines(root / "etc/group", 4):
+        if user in members.split(",") and gid.isdecimal():
+            yield int(gid)
+
+
+def _lines(path: Path, least: int) -> Iterator[list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    for line in text.splitlines():
+        fields = line.split(":")
+        if len(fields) >= least:
+            yield fields

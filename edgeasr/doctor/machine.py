@@ -1,0 +1,53 @@
+"""What is examined: a file tree with /sys, /proc, /dev, /run and /etc, and the settings in force there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeasr.doctor.identity import Identity, service_user, who_asks
+
+if TYPE_CHECKING:
+    from edgeasr.settings import Settings
+
+HERE = Path("/")
+_MOST = 1 << 16  # bytes of a file that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as its files show it; `live` where it is the one that this process runs on."""
+
+    root: Path
+    settings: Settings
+    live: bool
+
+    @property
+    def identity(self) -> Identity:
+        """Whose rights count."""
+        return service_user(self.root) or who_asks()
+
+    def path(self, name: str | Path) -> Path:
+        """Return where an absolute path lies under the root."""
+        return self.root / str(name).lstrip("/")
+
+    def read(self, name: str | Path) -> str | None:
+        """Return a file's text without spaces around it, None where there is no such file; raises OSError."""
+        try:
+            with self.path(name).open("rb") as file:
+                data = file.read(_MOST)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return data.decode("utf-8", "replace").strip().strip("\0")
+
+    def number(self, name: str | Path, base: int = 10) -> int | None:
+        """Return a file's whole number, None where the file is missing or holds anything else; raises OSError."""
+        try:
+            return int(self.read(name) or "", base)
+        except ValueError:
+            return None
+
+    def shown(self, path: Path) -> str:
+        """Return a path as the machine itself would name it."""
+        return f"/{path.relative_to(self.root)}"
