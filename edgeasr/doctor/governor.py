@@ -35,7 +35,7 @@ def check(machine: Machine) -> Iterator[Finding]:
             Area.GOVERNOR,
             Level.WARNING,
             f"the governor is {shown} of {len(files)} cores; {_WANTED} answers sooner",
-            "`sudo systemctl enable --now edgeasr-governor`, or leave it so to save a battery",
+            "install systemd/edgeasr-governor.service and restart edgeasr, or leave it so to save a battery",
         )
     else:
         kernel = ", ".join(sorted(offered)) or "none"
