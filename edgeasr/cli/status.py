@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,12 @@ def duration(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
+def _number(heard: Heard, key: str, default: float = 0.0) -> float:
+    """Return a number of the payload that can be reckoned with: JSON may carry Infinity and NaN."""
+    value = heard.number(key, default)
+    return value if math.isfinite(value) else default
+
+
 def _show(device: str, heard: Mapping[Kind, Heard], now: float) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
@@ -120,7 +127,7 @@ def _state(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
     found = heard.get(Kind.STATE)
     if found is None:
         return [("state", "unknown")]
-    since = found.number("since", now)
+    since = _number(found, "since", now)
     why = f": {found.text('why')}" if found.text("why") else ""
     rows = [("state", f"{found.text('state') or 'unreadable'}{why}, for {duration(now - since)}")]
     rows += [(key, found.text(key)) for key in ("model", "accelerator") if found.text(key)]
@@ -133,27 +140,25 @@ def _health(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
         return [("health", "unknown")]
     values: dict[str, Any] = found.payload
     rows = [
-        ("health", f"measured {duration(now - found.number('time', now))} ago"),
-        ("up for", duration(found.number("uptime_seconds", 0.0))),
+        ("health", f"measured {duration(now - _number(found, 'time', now))} ago"),
+        ("up for", duration(_number(found, "uptime_seconds"))),
         (
             "heard",
-            f"{duration(found.number('audio_seconds', 0.0))}, {found.number('utterances', 0):.0f} utterances",
+            f"{duration(_number(found, 'audio_seconds'))}, {_number(found, 'utterances'):.0f} utterances",
         ),
     ]
     if values.get("rtf") is not None:
-        rows.append(("processing", f"{found.number('rtf', 0.0):.3f} s a second of audio"))
-    rows.append(("memory", f"{found.number('memory_bytes', 0.0) / 1e6:.0f} MB"))
-    rows.append(("outbox", f"{found.number('outbox', 0):.0f} finals wait"))
+        rows.append(("processing", f"{_number(found, 'rtf'):.3f} s a second of audio"))
+    rows.append(("memory", f"{_number(found, 'memory_bytes') / 1e6:.0f} MB"))
+    rows.append(("outbox", f"{_number(found, 'outbox'):.0f} finals wait"))
     rows.append(
-        ("lost", f"{found.number('overflows', 0):.0f} overflows, dropped {_counts(values.get('drops'))}")
+        ("lost", f"{_number(found, 'overflows'):.0f} overflows, dropped {_counts(values.get('drops'))}")
     )
-    rows.append(("restarts", f"{found.number('restarts', 0):.0f}"))
+    rows.append(("restarts", f"{_number(found, 'restarts'):.0f}"))
     if isinstance(values.get("temperatures"), dict) and values["temperatures"]:
         rows.append(("°C", _counts(values["temperatures"])))
-    if found.number("throttling", 0.0):
-        rows.append(
-            ("throttling", f"0x{int(found.number('throttling', 0.0)):x}; `edgeasr doctor` explains it")
-        )
+    if _number(found, "throttling"):
+        rows.append(("throttling", f"0x{int(_number(found, 'throttling')):x}; `edgeasr doctor` explains it"))
     return rows
 
 

@@ -43,7 +43,9 @@ class FakeMachine:
         loaded = settings.load(root=self.root, files=[], environ={}, values=dotted)
         return Machine(self.root, loaded.settings, live=live)
 
-    def findings(self, area: Area, *, seconds: float = 30.0, live: bool = False, **values: Any) -> list[Finding]:
+    def findings(
+        self, area: Area, *, seconds: float = 30.0, live: bool = False, **values: Any
+    ) -> list[Finding]:
         check = Check(area, f"edgeasr.doctor.{area.name.lower()}", seconds)
         return examine(self.machine(live=live, **values), [check])
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from doctor.conftest import FakeMachine
 
 
-def test_a_broker_that_answers(fake: FakeMachine, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_that_answers(
+    fake: FakeMachine, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
     finding = fake.finding(Area.BROKER, mqtt__host="127.0.0.1", mqtt__port=mosquitto.port)
     assert finding.level is Level.OK
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -45,7 +47,9 @@ def guarded(make_mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> Mosquit
     """Return a broker that wants the user ann with the password right."""
     tool = shutil.which("mosquitto_passwd")
     assert tool
-    subprocess.run([tool, "-b", "-c", str(tmp_path / "users"), "ann", "right"], check=True, capture_output=True)
+    subprocess.run(
+        [tool, "-b", "-c", str(tmp_path / "users"), "ann", "right"], check=True, capture_output=True
+    )
     return make_mosquitto("allow_anonymous false", f"password_file {tmp_path / 'users'}")
 
 
@@ -67,17 +71,18 @@ def test_credentials_are_tried_and_named(fake: FakeMachine, guarded: Mosquitto, 
 
 def test_the_services_credentials_are_used_where_it_runs(fake: FakeMachine, guarded: Mosquitto) -> None:
     how = {"mqtt__host": "127.0.0.1", "mqtt__port": guarded.port, "mqtt__username": "ann"}
-    away = fake.finding(Area.BROKER, mqtt__password_file="mqtt-password", **how)
+    named = how | {"mqtt__password_file": "mqtt-password"}
+    away = fake.finding(Area.BROKER, **named)
     assert away.level is Level.WARNING
     assert "sudo edgeasr doctor" in away.mend
     fake.write("run/credentials/edgeasr.service/mqtt-password", "right\n")
-    assert fake.finding(Area.BROKER, mqtt__password_file="mqtt-password", **how).level is Level.OK
+    assert fake.finding(Area.BROKER, **named).level is Level.OK
     assert fake.finding(Area.BROKER, **how).level is Level.OK, "the credential counts without being named"
 
 
 def test_a_password_that_anybody_can_read(fake: FakeMachine) -> None:
     fake.write("etc/secret", "right").chmod(0o644)
     values = {"mqtt__host": "127.0.0.1", "mqtt__port": free_port(), "mqtt__username": "ann"}
-    first = fake.findings(Area.BROKER, mqtt__password_file="/etc/secret", **values)[0]
+    first = fake.findings(Area.BROKER, **values, mqtt__password_file="/etc/secret")[0]
     assert "anybody on this machine can read" in first.sentence
     assert "chmod 600" in first.mend

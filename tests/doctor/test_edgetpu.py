@@ -60,7 +60,10 @@ def test_a_stick_that_the_services_user_may_not_use(fake: FakeMachine) -> None:
     fake.write("etc/passwd", PASSWD)
     node = plug_stick(fake)
     node.chmod(0o660)
-    assert "warning: edgeasr may not use /dev/bus/usb/001/007 -> install systemd/99-edgeasr.rules" in sentences(fake)
+    assert (
+        "warning: edgeasr may not use /dev/bus/usb/001/007 -> install systemd/99-edgeasr.rules"
+        in sentences(fake)
+    )
     fake.write("etc/group", f"plugdev:x:{os.getgid()}:edgeasr\n")
     assert "may not use" not in sentences(fake)
 
@@ -84,7 +87,9 @@ def test_other_usb_devices_are_no_edge_tpu(fake: FakeMachine) -> None:
 
 def test_a_card_without_driver(fake: FakeMachine) -> None:
     plug_card(fake)
-    assert "PCIe 0000:01:00.0 has no driver: gasket and apex not loaded -> install gasket-dkms" in sentences(fake)
+    assert "PCIe 0000:01:00.0 has no driver: gasket and apex not loaded -> install gasket-dkms" in sentences(
+        fake
+    )
     (fake.root / "sys/module/gasket").mkdir(parents=True)
     (fake.root / "sys/module/apex").mkdir()
     assert "the driver apex is loaded but has not taken the Edge TPU" in sentences(fake)
@@ -115,7 +120,9 @@ def bundle_with_compiled_graph(folder: Path) -> Path:
     assert "[encoder]" in text
     lines = [line for line in text.splitlines() if not line.startswith("edgetpu_file")]
     at = lines.index("[encoder]") + 1
-    (folder / MANIFEST_FILE).write_text("\n".join([*lines[:at], 'edgetpu_file = "encoder_edgetpu.tflite"', *lines[at:]]))
+    (folder / MANIFEST_FILE).write_text(
+        "\n".join([*lines[:at], 'edgetpu_file = "encoder_edgetpu.tflite"', *lines[at:]])
+    )
     (folder / "SHA256SUMS").unlink()
     write_checksums(folder)
     return folder
@@ -135,7 +142,10 @@ class Interpreter:
 @pytest.mark.parametrize(
     ("deed", "said"),
     [
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "warning: no TFLite runtime drives it (ai-edge-litert: the runtime crashed"),
+        (
+            "os.kill(os.getpid(), signal.SIGSEGV)",
+            "warning: no TFLite runtime drives it (ai-edge-litert: the runtime crashed",
+        ),
         ("raise ValueError('no reason at all')", "no reason at all"),
         ("return None", "ok: it answers through ai-edge-litert"),
     ],

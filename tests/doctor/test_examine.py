@@ -60,7 +60,10 @@ def test_a_file_that_cannot_be_read(fake: FakeMachine) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("def check(machine):\n    yield 1 / 0\n", "this check itself failed (ZeroDivisionError: division by zero)"),
+        (
+            "def check(machine):\n    yield 1 / 0\n",
+            "this check itself failed (ZeroDivisionError: division by zero)",
+        ),
         ("import no_such_library\n", "this check itself failed (ModuleNotFoundError"),
         ("def check(machine):\n    raise SystemExit(3)\n", "this check itself failed (SystemExit: 3)"),
     ],
@@ -80,8 +83,16 @@ def test_no_file_at_all_and_files_of_rubbish_lead_to_findings_alone(fake: FakeMa
     offline = [check for check in CHECKS if check.area not in (Area.BROKER, Area.BUNDLE)]
     names = (
         *("etc/passwd", "etc/group", "proc/asound/cards", "proc/meminfo", "proc/self/smaps"),
-        *("sys/bus/usb/devices/x/idVendor", "sys/bus/pci/devices/x/vendor", "sys/class/thermal/thermal_zone0/temp"),
-        *("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "dev/apex_0", "sys/class/apex/apex_0/status"),
+        *(
+            "sys/bus/usb/devices/x/idVendor",
+            "sys/bus/pci/devices/x/vendor",
+            "sys/class/thermal/thermal_zone0/temp",
+        ),
+        *(
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+            "dev/apex_0",
+            "sys/class/apex/apex_0/status",
+        ),
     )
     findings = examine(fake.machine(), offline)
     for name in names:

@@ -107,7 +107,10 @@ def test_a_card_that_only_plays(fake: FakeMachine) -> None:
 
 def test_a_card_and_the_microphone_that_the_settings_name(fake: FakeMachine) -> None:
     add_card(fake)
-    assert [finding.level for finding in fake.findings(Area.SOUND, audio__device="pnp")] == [Level.OK, Level.OK]
+    assert [finding.level for finding in fake.findings(Area.SOUND, audio__device="pnp")] == [
+        Level.OK,
+        Level.OK,
+    ]
     missing = fake.worst(Area.SOUND, audio__device="hw:CARD=Other")
     assert missing.level is Level.FAULT
     assert 'no microphone matches "hw:CARD=Other"' in missing.sentence
