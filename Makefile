@@ -22,6 +22,7 @@ demo: $(VENV)/.done-demo ## install what is missing, then see it at work: speech
 
 test: $(VENV)/.done-test ## install what is missing, then run all tests (ARGS="-k word" for some)
 	@tools/setup.sh mosquitto
+	@tools/setup.sh systemd
 	@$(PY) -m pytest $(ARGS)
 
 check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and all tests
@@ -29,6 +30,7 @@ check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@tools/setup.sh mosquitto
+	@tools/setup.sh systemd
 	@$(PY) -m pytest $(ARGS)
 
 bench: $(VENV)/.done-bench ## measure speed, latency, memory and accuracy (FILES="a.wav b.wav" REFERENCE=texts.tsv)

@@ -2,6 +2,7 @@
 # Sets up what the Makefile's targets need, and nothing that is there already.
 #   setup.sh venv FOLDER EXTRAS   a virtual environment with this package, editable, and its extras
 #   setup.sh mosquitto            the broker that the tests talk to
+#   setup.sh systemd              its tools, with which the tests examine the units; they skip that where it cannot be had
 set -euo pipefail
 
 readonly OLDEST=3.11
@@ -102,9 +103,15 @@ get_mosquitto() {
     fi
 }
 
+get_systemd() {
+    command -v systemd-analyze >/dev/null && return
+    (apt_install systemd) || say "without systemd's tools the tests leave out the units"
+}
+
 cd "$(dirname "$0")/.."
 case ${1:-} in
     venv) make_venv "$2" "$3" ;;
     mosquitto) get_mosquitto ;;
-    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto" ;;
+    systemd) get_systemd ;;
+    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd" ;;
 esac
