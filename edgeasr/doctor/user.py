@@ -31,7 +31,7 @@ def check(machine: Machine) -> Iterator[Finding]:
                 Area.USER,
                 Level.FAULT,
                 f"edgeasr.service is installed but there is no user {SERVICE_USER}",
-                "install systemd/sysusers.d/edgeasr.conf and run `sudo systemd-sysusers`",
+                "install systemd/sysusers.conf as /etc/sysusers.d/edgeasr.conf and run `sudo systemd-sysusers`",
             )
         else:
             yield Finding(

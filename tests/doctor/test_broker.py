@@ -82,7 +82,12 @@ def test_the_services_credentials_are_used_where_it_runs(fake: FakeMachine, guar
 
 def test_a_password_that_anybody_can_read(fake: FakeMachine) -> None:
     fake.write("etc/secret", "right").chmod(0o644)
-    values = {"mqtt__host": "127.0.0.1", "mqtt__port": free_port(), "mqtt__username": "ann"}
-    first = fake.findings(Area.BROKER, **values, mqtt__password_file="/etc/secret")[0]
+    values: dict[str, object] = {
+        "mqtt__host": "127.0.0.1",
+        "mqtt__port": free_port(),
+        "mqtt__username": "ann",
+    }
+    values |= {"mqtt__password_file": "/etc/secret"}
+    first = fake.findings(Area.BROKER, **values)[0]
     assert "anybody on this machine can read" in first.sentence
     assert "chmod 600" in first.mend
