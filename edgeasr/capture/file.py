@@ -39,9 +39,10 @@ class FileSource:
 
     With `realtime`, samples come no earlier than a microphone would deliver them. Raises AudioFormatError
     for what cannot be read. A file that is cut short is read as far as it goes, and a warning is logged.
+    `start`: seconds that are passed over.
     """
 
-    def __init__(self, path: Path, *, realtime: bool = False) -> None:
+    def __init__(self, path: Path, *, realtime: bool = False, start: float = 0.0) -> None:
         self.name = str(path)
         self._path = path
         self._realtime = realtime
@@ -52,6 +53,7 @@ class FileSource:
         try:
             _check(path, rate, channels, frames)
             _warn_if_cut(path)
+            self._frames_read = self._skip(round(start * rate))
         except AudioFormatError:
             self.close()
             raise
@@ -60,7 +62,6 @@ class FileSource:
         self._resampler = Resampler(rate, channels, BLOCK_FRAMES)
         self._pending: NDArray[np.int16] = np.zeros(0, dtype=np.int16)
         self._ended = False
-        self._frames_read = 0
         self._fruitless = 0
         self._delivered = 0
         self._started: float | None = None
@@ -94,6 +95,17 @@ class FileSource:
             if not self._file.closed:
                 self._file.close()
                 os.close(self._descriptor)
+
+    def _skip(self, frames: int) -> int:
+        if not frames:
+            return 0
+        try:
+            return int(self._file.seek(min(frames, self._file.frames)))
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise AudioFormatError(
+                f"{self._path} cannot be read from its middle ({_reason(error)}): "
+                f"{HOW_TO_CONVERT.format(name=self._path.name)}"
+            ) from error
 
     def _refill(self) -> bool:
         while self._pending.size == 0 and not self._ended:

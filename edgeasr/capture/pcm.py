@@ -79,6 +79,33 @@ class PcmSource:
         """Stop reading; a read in another thread ends within a quarter of a second."""
         self._closed = True
 
+    def reopen(self) -> None:
+        """Go on reading after `close`."""
+        self._closed = False
+
+    def discard(self, seconds: float) -> bool:
+        """Throw away what arrives during that time, whole samples only; False at the end of the stream."""
+        self._pending = self._pending[:0]
+        deadline = time.monotonic() + seconds
+        while not self._ended and (left := deadline - time.monotonic()) > 0:
+            ready, _, _ = select.select([self._descriptor], [], [], left)
+            if ready:
+                self._skip_block()
+        return not self._ended
+
+    def _skip_block(self) -> None:
+        try:
+            count = os.readv(self._descriptor, [self._memory[self._odd :]])
+        except BlockingIOError:
+            return
+        except OSError:
+            count = 0
+        filled = self._odd + count
+        self._ended = count == 0
+        self._bytes_read += count
+        self._odd = filled % self._frame
+        self._bytes[: self._odd] = self._bytes[filled - self._odd : filled]
+
     def _refill(self) -> bool:
         while self._pending.size == 0 and not self._ended and self._wait():
             try:

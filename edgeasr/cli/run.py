@@ -10,6 +10,8 @@ from edgeasr.daemon import run_daemon
 if TYPE_CHECKING:
     import argparse
 
+    from edgeasr.settings import Settings
+
 _DESCRIPTION = """\
 Listen, turn speech into text and publish it over MQTT until SIGTERM or Ctrl-C. This is what the systemd
 service runs; started by hand it logs to standard error."""
@@ -50,4 +52,8 @@ def main(args: argparse.Namespace) -> int:
         "mqtt.port": args.port,
         "logging.level": (None, "info", "debug")[min(args.verbose, 2)],
     }
-    return run_daemon(load_settings(args, recogniser_values(args) | values).settings)
+
+    def load() -> Settings:
+        return load_settings(args, recogniser_values(args) | values).settings
+
+    return run_daemon(load(), load)

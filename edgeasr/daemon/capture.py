@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgeasr.capture import SAMPLE_RATE, Ring, open_source
+from edgeasr.capture import SAMPLE_RATE, PcmSource, Ring, open_source
 from edgeasr.daemon.playlist import Playlist
 from edgeasr.errors import DeviceError, SourceLostError
 from edgeasr.settings import AudioSource
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgeasr.settings import Audio
 
 _LOG = logging.getLogger(__name__)
+_LAST_BLOCK = 0.3  # seconds in which a read under way may end by itself
 _RETRY_SECONDS = 0.5  # a replugged card must be heard again within 3 s
 
 
@@ -36,16 +37,19 @@ class CaptureThread:
     """Reads blocks from the source into the ring until the stream ends or `stop` is called.
 
     A microphone that goes away is opened again every half second; `on_lost` and `on_back` hear of it. A file
-    or pipe that ends closes the ring. What ends the thread otherwise is kept in `error`.
+    or pipe that ends closes the ring. What ends the thread otherwise is kept in `error`. `source`: one that is
+    open already, with which the stream goes on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         audio: Audio,
         block: int,
         clock: StreamClock,
         on_lost: Callable[[str], None],
         on_back: Callable[[], None],
+        *,
+        source: Source | None = None,
     ) -> None:
         self._audio, self._clock = audio, clock
         self._on_lost, self._on_back = on_lost, on_back
@@ -56,7 +60,7 @@ class CaptureThread:
         self.ring = Ring(round(audio.buffer * SAMPLE_RATE))
         self.error: Exception | None = None
         self._stop = threading.Event()
-        self._source: Source | None = None
+        self._source = source
         self._overflows_before = 0
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
@@ -65,17 +69,34 @@ class CaptureThread:
         """Input overflow flags, over all sources so far."""
         return self._overflows_before + (self._source.overflows if self._source else 0)
 
-    def start(self) -> None:
-        """Open the source, whose errors are raised here, and begin to read."""
-        self._source = open_stream(self._audio)
+    def start(self, *, patient: bool = False) -> None:
+        """Open the source and begin to read.
+
+        Raises what its opening raises; where `patient`, a microphone that is not there is waited for instead.
+        """
+        if self._source is None:
+            try:
+                self._source = open_stream(self._audio)
+            except (SourceLostError, DeviceError) as error:
+                if not (patient and self._live):
+                    raise
+                self._on_lost(str(error))
         self._thread.start()
 
-    def stop(self, timeout: float = 3.0) -> None:
-        """End the stream; what is in the ring can still be read."""
+    def stop(self, timeout: float = 3.0) -> Source | None:
+        """End the stream and close its source; what is in the ring can still be read.
+
+        Returns a source with which a later stream can go on, if this is one: a pipe or files.
+        """
         self._stop.set()
+        source = self._source
         if self._thread.is_alive():
+            self._thread.join(_LAST_BLOCK)
+            if self._thread.is_alive() and source is not None and not isinstance(source, Playlist):
+                source.close()  # ends its wait for a writer or driver that is silent
             self._thread.join(timeout)
         self.ring.close()
+        return source if isinstance(source, Playlist | PcmSource) else None
 
     def _run(self) -> None:
         try:
@@ -103,7 +124,8 @@ class CaptureThread:
             self._overflows_before += self._source.overflows
             self._source.close()
             self._source = None
-            self._on_lost(str(error))
+            if not self._stop.is_set():
+                self._on_lost(str(error))
             return True
         block = self._block[:count]
         while (
@@ -120,5 +142,6 @@ class CaptureThread:
         except (SourceLostError, DeviceError) as error:
             _LOG.debug("still no microphone: %s", error)
             return False
-        self._on_back()
+        if not self._stop.is_set():
+            self._on_back()
         return True

@@ -9,6 +9,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from edgeasr.daemon import discovery
+from edgeasr.daemon.mute import OFF, ON
 from edgeasr.daemon.notify import notify
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.mqtt import Kind, Publisher, Topics
@@ -16,10 +18,12 @@ from edgeasr.outbox import Outbox
 
 if TYPE_CHECKING:
     from edgeasr.daemon.health import Health
+    from edgeasr.mqtt import Inbox
     from edgeasr.settings import Settings
     from edgeasr.transcript import Event
 
 _LOG = logging.getLogger(__name__)
+_LONGEST_MESSAGE = 1024
 
 
 class Messenger:
@@ -28,21 +32,25 @@ class Messenger:
     With `mqtt.enabled` off, finals go to the log alone.
     """
 
-    def __init__(self, settings: Settings, state: StateReport) -> None:
+    def __init__(self, settings: Settings, state: StateReport, inbox: Inbox | None = None) -> None:
         self._state = state
+        self._mqtt = settings.mqtt
         self._lock = threading.Lock()
         self._topics = Topics(settings.mqtt.prefix, settings.device.id)
         self._stack = ExitStack()
         self._publisher: Publisher | None = None
         if settings.mqtt.enabled:
             outbox = self._stack.enter_context(Outbox(settings.outbox))
-            self._publisher = Publisher(settings.mqtt, self._topics, outbox, on_link=self._on_link)
+            self._publisher = Publisher(
+                settings.mqtt, self._topics, outbox, on_link=self._on_link, inbox=inbox
+            )
 
     def start(self, accelerator: str) -> None:
         """Begin to connect; the broker need not be there yet."""
         self._state.accelerator = accelerator
         if self._publisher:
             self._publisher.publish_state(self._state.payload())
+            self.discover()
             self._publisher.start()
 
     def enter(self, state: DaemonState, why: str = "") -> None:
@@ -56,6 +64,28 @@ class Messenger:
         if self._publisher:
             self._publisher.publish_state(payload)
 
+    @property
+    def state(self) -> DaemonState:
+        """The published state."""
+        return self._state.state
+
+    def mute(self, *, muted: bool) -> None:
+        """Publish whether the stream is closed."""
+        if self._publisher:
+            self._publisher.publish_retained(self._topics.of(Kind.MUTE_STATE), ON if muted else OFF, qos=1)
+
+    def discover(self) -> None:
+        """Describe the device to Home Assistant, now and at each connect, unless that is switched off."""
+        if self._publisher and self._mqtt.discovery:
+            topic = discovery.config_topic(self._mqtt.discovery_prefix, self._topics.device)
+            payload = discovery.config(self._topics, self._state.model or "edgeasr")
+            self._publisher.publish_retained(topic, payload, qos=1)
+
+    def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
+        """Send the answer to a command."""
+        if self._publisher:
+            self._publisher.publish_once(topic, payload, correlation=correlation)
+
     def final(self, event: Event) -> None:
         """Put a final in the outbox."""
         if self._publisher:
@@ -67,9 +97,9 @@ class Messenger:
         if self._publisher:
             self._publisher.publish_partial(event.to_json())
 
-    def health(self, health: Health, *, overflows: int, audio_dropped: int) -> None:
+    def health(self, health: Health, *, overflows: int, audio_dropped: int, commands_refused: int) -> None:
         """Publish the health report."""
-        drops = {"audio": audio_dropped}
+        drops = {"audio": audio_dropped, "commands": commands_refused}
         waiting = 0
         if self._publisher:
             counts = self._publisher.counts
@@ -83,12 +113,12 @@ class Messenger:
         """Say that there is nothing to hear."""
         _LOG.warning("%s", why)
         self.enter(DaemonState.DEGRADED, why)
-        self._event("microphone_lost", "error", why)
+        self.event("microphone_lost", "error", why)
 
     def microphone_back(self) -> None:
         """Say that the microphone is heard again."""
         self.enter(DaemonState.LISTENING)
-        self._event("microphone_back", "info", "the microphone is back")
+        self.event("microphone_back", "info", "the microphone is back")
 
     def close(self, timeout: float) -> None:
         """Publish what waits while `timeout` seconds last, then leave."""
@@ -97,14 +127,15 @@ class Messenger:
             self._publisher.close(timeout)
         self._stack.close()
 
-    def _event(self, name: str, severity: str, message: str) -> None:
+    def event(self, name: str, severity: str, message: str) -> None:
+        """Publish that something happened; the three fields are those of the event schema."""
         if self._publisher:
             values = {
                 "v": 1,
                 "time": round(time.time(), 3),
                 "event": name,
                 "severity": severity,
-                "message": message,
+                "message": message[:_LONGEST_MESSAGE],
             }
             self._publisher.publish_once(self._topics.of(Kind.EVENT), json.dumps(values))
 

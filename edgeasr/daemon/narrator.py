@@ -12,27 +12,51 @@ if TYPE_CHECKING:
     from edgeasr.daemon.clock import StreamClock
     from edgeasr.pipeline import Update
     from edgeasr.settings import Text
+    from edgeasr.transcript.event import Ticket
 
 
 class Narrator:
     """Numbers utterances, formats their words, and places them in time."""
 
     def __init__(self, text: Text, clock: StreamClock, model: str, accelerator: str) -> None:
-        self._formatter = Formatter(FormatOptions(text.commands, text.numbers, text.capitals))
+        self.write_as(text)
         self._clock, self._model, self.accelerator = clock, model, accelerator
-        self._session = Session()
-        self._ticket = self._session.next()
+        self._session = self._default = Session()
+        self._ticket: Ticket | None = None
+
+    @property
+    def session(self) -> str:
+        """Name of the session."""
+        return self._session.id
+
+    def write_as(self, text: Text) -> None:
+        """Format so from the next event on."""
+        self._formatter = Formatter(FormatOptions(text.commands, text.numbers, text.capitals))
+
+    def start_session(self, label: str) -> str:
+        """Begin a session of its own, between two utterances; return its name."""
+        return self._enter(Session(label))
+
+    def stop_session(self) -> str:
+        """Go back to the session that began with the start; return its name."""
+        return self._enter(self._default)
+
+    def _enter(self, session: Session) -> str:
+        self._session, self._ticket = session, None
+        self._formatter.reset()
+        return session.id
 
     def event(self, update: Update) -> Event:
         """Make the event; a final ends its utterance's name."""
         final = isinstance(update, Final)
         words = [word.text for word in update.words]
+        ticket = self._ticket = self._ticket or self._session.next()
         formatted = self._formatter.format(words, final=final)
         begin, end = update.words[0].start, update.words[-1].end
         event = Event(
-            id=self._ticket.id,
-            session=self._ticket.session,
-            seq=self._ticket.seq,
+            id=ticket.id,
+            session=ticket.session,
+            seq=ticket.seq,
             type=EventType.FINAL if final else EventType.PARTIAL,
             text=formatted.text,
             words=tuple(
@@ -52,5 +76,5 @@ class Narrator:
             accelerator=self.accelerator,
         )
         if final:
-            self._ticket = self._session.next()
+            self._ticket = None
         return event

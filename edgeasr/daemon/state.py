@@ -18,7 +18,12 @@ class DaemonState(Enum):
 
 
 _NEXT = {
-    DaemonState.STARTING: {DaemonState.LISTENING, DaemonState.DEGRADED, DaemonState.STOPPING},
+    DaemonState.STARTING: {
+        DaemonState.LISTENING,
+        DaemonState.MUTED,
+        DaemonState.DEGRADED,
+        DaemonState.STOPPING,
+    },
     DaemonState.LISTENING: {DaemonState.DEGRADED, DaemonState.MUTED, DaemonState.STOPPING},
     DaemonState.MUTED: {DaemonState.LISTENING, DaemonState.DEGRADED, DaemonState.STOPPING},
     DaemonState.DEGRADED: {DaemonState.LISTENING, DaemonState.MUTED, DaemonState.STOPPING},

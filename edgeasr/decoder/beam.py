@@ -73,25 +73,12 @@ class BeamDecoder:
         options: SearchOptions | None = None,
         confidence: ConfidenceModel | None = None,
     ) -> None:
-        library = flashlight()
-        options = options or SearchOptions()
-        if isinstance(language_model, library.ZeroLM):
-            options = without_language_model(options)
-        self.options = options
-        settings = library.LexiconDecoderOptions(
-            options.beam,
-            min(options.tokens, units),
-            options.threshold,
-            options.lm_weight,
-            options.word_score,
-            -math.inf,
-            options.sil_score,
-            False,
-            library.CriterionType.CTC,
-        )
-        self._search = library.LexiconDecoder(settings, trie, language_model, 0, 0, -1, [], False)
         self._words = words
         self._units = units
+        self._trie, self._language_model = trie, language_model
+        self.options = options = self._suited(options or SearchOptions())
+        self._wanted = options
+        self._search = self._make_search(options)
         self._step_seconds = step_seconds
         self._confidence = confidence or ConfidenceModel()
         self._emissions = Emissions(
@@ -105,6 +92,9 @@ class BeamDecoder:
 
     def begin(self) -> None:
         """Start an utterance."""
+        if self._wanted is not self.options:
+            self.options = self._wanted
+            self._search = self._make_search(self.options)
         self._search.decode_begin()
         self._emissions.begin()
         self._settled: list[Word] = []
@@ -113,6 +103,29 @@ class BeamDecoder:
         self._since_settle = 0
         self._lost_score = 0.0
         self._known: dict[Track, tuple[Word, Evidence]] = {}
+
+    def retune(self, options: SearchOptions) -> None:
+        """Search so from the next utterance on; what concerns blanks stays as it is."""
+        self._wanted = self._suited(options)
+
+    def _suited(self, options: SearchOptions) -> SearchOptions:
+        is_without = isinstance(self._language_model, flashlight().ZeroLM)
+        return without_language_model(options) if is_without else options
+
+    def _make_search(self, options: SearchOptions) -> Any:
+        library = flashlight()
+        settings = library.LexiconDecoderOptions(
+            options.beam,
+            min(options.tokens, self._units),
+            options.threshold,
+            options.lm_weight,
+            options.word_score,
+            -math.inf,
+            options.sil_score,
+            False,
+            library.CriterionType.CTC,
+        )
+        return library.LexiconDecoder(settings, self._trie, self._language_model, 0, 0, -1, [], False)
 
     def step(self, log_probs: NDArray[np.float32]) -> None:
         """Take natural log-probabilities, float32 [steps, units]."""

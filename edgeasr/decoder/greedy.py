@@ -56,6 +56,10 @@ class GreedyDecoder(BeamDecoder):
             confidence=confidence,
         )
 
+    def retune(self, options: SearchOptions) -> None:
+        """Search so from the next utterance on, as narrowly as this mode does."""
+        super().retune(low_power(options))
+
 
 def best_path(log_probs: NDArray[np.float32]) -> list[tuple[int, int, int]]:
     """Collapse the best unit of each step: (unit, first step, step after the last), blanks left out.

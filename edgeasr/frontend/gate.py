@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,9 @@ class Gate:
 
     def __init__(self, config: GateConfig | None = None, *, mels: int = 64, hop_frames: int = 9) -> None:
         self.config = config or GateConfig()
-        hop = hop_frames * 0.01
-        self._pre_roll_hops = -int(-self.config.pre_roll // hop)
-        self._hang_over_hops = max(1, -int(-self.config.hang_over // hop))
+        self._hop_seconds = hop_frames * 0.01
+        self._pre_roll_hops = -int(-self.config.pre_roll // self._hop_seconds)
+        self._hang_over_hops = self._hops(self.config.hang_over)
         self._places = self._pre_roll_hops + 1
         # Each block is written twice, one ring length apart, so that any last few are contiguous somewhere.
         self._kept = np.zeros((2 * self._places, hop_frames, mels), dtype=np.float32)
@@ -63,6 +63,19 @@ class Gate:
         self._seen = 0
         self._passed = 0
         self._quiet = 0
+
+    def close(self) -> None:
+        """End the stretch under way now: what passed does not pass again, and speech opens the gate anew."""
+        self.state = GateState.IDLE
+        self._quiet = 0
+
+    def hang_over(self, seconds: float) -> None:
+        """Change how long the gate stays open after speech."""
+        self.config = replace(self.config, hang_over=seconds)
+        self._hang_over_hops = self._hops(seconds)
+
+    def _hops(self, seconds: float) -> int:
+        return max(1, -int(-seconds // self._hop_seconds))
 
     def process(self, features: NDArray[np.float32], *, speech: bool) -> NDArray[np.float32]:
         """Take one hop, float32[hop_frames, mels]; return what passes, float32[k, hop_frames, mels], k ≥ 0.

@@ -8,6 +8,8 @@ from enum import Enum
 from edgeasr.errors import ConfigError
 from edgeasr.settings.names import device_id_fault, prefix_fault
 
+_LONGEST_RESPONSE = 200
+
 
 class Availability(Enum):
     """Payloads of the availability topic."""
@@ -69,3 +71,18 @@ def parse(prefix: str, topic: str) -> tuple[str, Kind] | None:
         return device, Kind(kind)
     except ValueError:
         return None
+
+
+def response_fault(topics: Topics, topic: str) -> str | None:
+    """Return what forbids to answer on a topic that a stranger names, or None.
+
+    A device's own topics are not for answers: a response there would pass for something the device says.
+    """
+    if not topic or len(topic) > _LONGEST_RESPONSE:
+        return f"must have 1 to {_LONGEST_RESPONSE} characters"
+    if any(sign in "+#" or not sign.isprintable() for sign in topic) or topic.startswith("$"):
+        return "must not have wildcards or control characters or begin with '$'"
+    own, response = f"{topics.prefix}/{topics.device}/", topics.of(Kind.RESPONSE)
+    if topic.startswith(own) and topic != response and not topic.startswith(f"{response}/"):
+        return f"must not be one of the device's own, under {own}"
+    return None

@@ -1,6 +1,6 @@
 """Capture's samples in, updates out: front end, encoder and decoder in one object."""
 
-from edgeasr.pipeline.build import build_decoder, build_recogniser, load_decoder
+from edgeasr.pipeline.build import build_decoder, build_recogniser, load_decoder, retune
 from edgeasr.pipeline.deferred import DeferredDecoder
 from edgeasr.pipeline.offline import transcribe
 from edgeasr.pipeline.recogniser import Recogniser, RecogniserParts
@@ -16,5 +16,6 @@ __all__ = [
     "build_decoder",
     "build_recogniser",
     "load_decoder",
+    "retune",
     "transcribe",
 ]

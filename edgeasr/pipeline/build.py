@@ -29,6 +29,19 @@ if TYPE_CHECKING:
     from edgeasr.settings import Settings
 
 
+def search_options(settings: Settings, bundle: Bundle) -> SearchOptions:
+    """Return how to search: the settings, and the bundle's own values where they are unset."""
+    info, wanted = bundle.manifest.decoder, settings.decoder
+    return SearchOptions(
+        beam=wanted.beam,
+        tokens=wanted.beam_tokens,
+        threshold=wanted.beam_threshold,
+        lm_weight=info.lm_weight if wanted.lm_weight is None else wanted.lm_weight,
+        word_score=info.word_score if wanted.word_score is None else wanted.word_score,
+        blank_penalty=info.blank_penalty,
+    )
+
+
 def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
     """Read lexicon and language model and build the search; takes about a second."""
     info = bundle.manifest.decoder
@@ -39,14 +52,6 @@ def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
     trie = lexicon.trie()
     lexicon.release()
     _give_memory_back()
-    options = SearchOptions(
-        beam=wanted.beam,
-        tokens=wanted.beam_tokens,
-        threshold=wanted.beam_threshold,
-        lm_weight=info.lm_weight if wanted.lm_weight is None else wanted.lm_weight,
-        word_score=info.word_score if wanted.word_score is None else wanted.word_score,
-        blank_penalty=info.blank_penalty,
-    )
     kind = BeamDecoder if wanted.mode is DecoderMode.BEAM else GreedyDecoder
     return kind(
         lexicon.words,
@@ -54,9 +59,33 @@ def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
         trie,
         model,
         step_seconds=bundle.manifest.encoder.stride * FRAME_SAMPLES / SAMPLE_RATE,
-        options=options,
+        options=search_options(settings, bundle),
         confidence=ConfidenceModel.from_mapping(bundle.manifest.confidence),
     )
+
+
+def retune(settings: Settings, bundle: Bundle, recogniser: Recogniser, decoder: Decoder) -> None:
+    """Apply the settings that may change while it runs; those of the search count from the next utterance."""
+    encoder = bundle.manifest.encoder
+    recogniser.adjust(
+        _rules(settings),
+        hang_over=_hang_over(settings, encoder.hop_frames, encoder.lookahead_frames),
+        partials=settings.partials.enabled,
+        least_confidence=settings.decoder.least_confidence,
+    )
+    if isinstance(decoder, BeamDecoder):
+        decoder.retune(search_options(settings, bundle))
+
+
+def _rules(settings: Settings) -> EndpointRules:
+    rules = settings.endpoint
+    return EndpointRules(rules.no_speech, rules.after_speech, rules.max_utterance)
+
+
+def _hang_over(settings: Settings, hop_frames: int, lookahead_frames: int) -> float:
+    # The endpointer looks at the encoder's output, which lags; the gate stays open until it had its say.
+    lag = (lookahead_frames + 2 * hop_frames) * FRAME_SAMPLES / SAMPLE_RATE
+    return max(settings.vad.hang_over, settings.endpoint.after_speech + lag)
 
 
 def _give_memory_back() -> None:
@@ -79,13 +108,10 @@ def build_recogniser(
     features = bundle.manifest.features
     hop = encoder.hop_frames
     vad = settings.vad
-    rules = settings.endpoint
-    lookahead = encoder.lookahead_frames * FRAME_SAMPLES / SAMPLE_RATE
     gate = GateConfig(
         enabled=vad.enabled,
         pre_roll=vad.pre_roll,
-        # The endpointer looks at the encoder's output, which lags; the gate stays open until it had its say.
-        hang_over=max(vad.hang_over, rules.after_speech + lookahead + 2 * hop * FRAME_SAMPLES / SAMPLE_RATE),
+        hang_over=_hang_over(settings, hop, encoder.lookahead_frames),
     )
     parts = RecogniserParts(
         logmel=LogMel(features, max_frames=hop),
@@ -100,7 +126,7 @@ def build_recogniser(
         normaliser=Normaliser(bundle.manifest.normaliser),
         encoder=encoder,
         decoder=decoder,
-        endpointer=Endpointer(EndpointRules(rules.no_speech, rules.after_speech, rules.max_utterance)),
+        endpointer=Endpointer(_rules(settings)),
     )
     return Recogniser(
         parts, partials=settings.partials.enabled, least_confidence=settings.decoder.least_confidence

@@ -13,7 +13,7 @@ from edgeasr.pipeline.update import Final, Partial, Update
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edgeasr.decoder import Decoder, Endpointer, EndReason, Hypothesis, Word
+    from edgeasr.decoder import Decoder, Endpointer, EndpointRules, EndReason, Hypothesis, Word
     from edgeasr.encoder import Encoder
 
 _FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
@@ -69,6 +69,11 @@ class Recogniser:
         self.speech_seconds = 0.0
 
     @property
+    def in_utterance(self) -> bool:
+        """Whether something is being said."""
+        return self._in_stretch
+
+    @property
     def heard(self) -> float:
         """Seconds of audio taken in."""
         return self._heard_frames * _FRAME_SECONDS
@@ -96,6 +101,22 @@ class Recogniser:
         if self._parts.vad:
             self._parts.vad.reset()
         return self._updates
+
+    def flush(self) -> list[Update]:
+        """End the utterance under way, with the encoder's look-ahead; the stream goes on."""
+        self._updates.clear()
+        if self._in_stretch:
+            self._end_stretch(flush=True)
+            self._parts.gate.close()
+        return self._updates
+
+    def adjust(
+        self, rules: EndpointRules, *, hang_over: float, partials: bool, least_confidence: float
+    ) -> None:
+        """Change what may change in mid-stream."""
+        self._parts.endpointer.rules = rules
+        self._parts.gate.hang_over(hang_over)
+        self._partials, self._least_confidence = partials, least_confidence
 
     def _hop(self, samples: NDArray[np.int16]) -> None:
         parts = self._parts

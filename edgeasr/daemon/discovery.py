@@ -1,0 +1,131 @@
+"""What Home Assistant is told so that it shows the device: MQTT discovery in its device form.
+
+Keys and rules: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload and the pages of the
+platforms sensor.mqtt and switch.mqtt.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from edgeasr import __version__
+from edgeasr.daemon.mute import OFF, ON
+from edgeasr.daemon.state import DaemonState
+from edgeasr.mqtt import Availability, Kind
+
+if TYPE_CHECKING:
+    from edgeasr.mqtt import Topics
+
+BIRTH: Final = "online"
+
+_LONGEST_STATE: Final = 250  # characters; Home Assistant takes 255
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]")  # Home Assistant overlooks topics with anything else
+_WORDS: Final = (
+    "{{ value_json.text | replace('\\n', ' ') | trim | truncate(" + str(_LONGEST_STATE) + ", true, '…', 0) }}"
+)
+_DETAILS: Final = (
+    "{{ {'full_text': value_json.text, 'raw': value_json.raw, 'confidence': value_json.confidence, "
+    "'id': value_json.id, 'session': value_json.session} | tojson }}"
+)
+
+
+def status_topic(prefix: str) -> str:
+    """Return where Home Assistant says that it has come up."""
+    return f"{prefix}/status"
+
+
+def config_topic(prefix: str, device: str) -> str:
+    """Return the configuration topic; a device id with signs that Home Assistant refuses gets others."""
+    return f"{prefix}/device/{_node(device)}/config"
+
+
+def config(topics: Topics, model: str) -> str:
+    """Return the retained configuration of the device and its entities."""
+    node = _node(topics.device)
+    entities: dict[str, dict[str, Any]] = {
+        "words": {
+            "p": "sensor",
+            "name": "Last words",
+            "ic": "mdi:text-to-speech",
+            "stat_t": topics.of(Kind.FINAL),
+            "val_tpl": _WORDS,
+            "json_attr_t": topics.of(Kind.FINAL),
+            "json_attr_tpl": _DETAILS,
+        },
+        "state": {
+            "p": "sensor",
+            "name": "State",
+            "ic": "mdi:ear-hearing",
+            "dev_cla": "enum",
+            "ops": [state.value for state in DaemonState],
+            "stat_t": topics.of(Kind.STATE),
+            "val_tpl": "{{ value_json.state }}",
+            "json_attr_t": topics.of(Kind.STATE),
+            "json_attr_tpl": "{{ {'why': value_json.why, 'accelerator': value_json.accelerator} | tojson }}",
+        },
+        "mute": {
+            "p": "switch",
+            "name": "Mute",
+            "ic": "mdi:microphone-off",
+            "cmd_t": topics.of(Kind.MUTE_SET),
+            "stat_t": topics.of(Kind.MUTE_STATE),
+            "pl_on": ON,
+            "pl_off": OFF,
+            "qos": 1,
+        },
+        "rtf": _figure(topics, "Real-time factor", "value_json.rtf", ic="mdi:speedometer"),
+        "temperature": _figure(
+            topics,
+            "Temperature",
+            "value_json.temperatures.soc | default(none)",
+            dev_cla="temperature",
+            unit_of_meas="°C",
+        ),
+        "memory": _figure(
+            topics,
+            "Memory",
+            "(value_json.memory_bytes / 1048576) | round(1)",
+            dev_cla="data_size",
+            unit_of_meas="MiB",
+        ),
+    }
+    for name, entity in entities.items():
+        entity["uniq_id"] = f"{node}_{name}"
+    online, offline = Availability.ONLINE.value, Availability.OFFLINE.value
+    values = {
+        "dev": {"ids": [node], "name": f"edgeasr {topics.device}", "mdl": model, "sw": __version__},
+        "o": {"name": "edgeasr", "sw": __version__},
+        "cmps": entities,
+        # Home Assistant knows two payloads; `stopped` is as little there as `offline`.
+        "avty": [
+            {
+                "t": topics.of(Kind.AVAILABILITY),
+                "val_tpl": f"{{{{ '{online}' if value == '{online}' else '{offline}' }}}}",
+                "pl_avail": online,
+                "pl_not_avail": offline,
+            }
+        ],
+        "avty_mode": "latest",
+    }
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _figure(topics: Topics, name: str, value: str, **more: str) -> dict[str, Any]:
+    return {
+        "p": "sensor",
+        "name": name,
+        "stat_t": topics.of(Kind.HEALTH),
+        "val_tpl": f"{{{{ {value} }}}}",
+        "stat_cla": "measurement",
+        "ent_cat": "diagnostic",
+        **more,
+    }
+
+
+def _node(device: str) -> str:
+    fit = _UNFIT.sub("_", device)
+    # Two ids that differ in unfit signs only must not become one.
+    return f"edgeasr_{device}" if fit == device else f"edgeasr_{fit}_{zlib.crc32(device.encode()):08x}"

@@ -1,0 +1,159 @@
+"""Carries out what is asked for over MQTT, in the daemon's thread, between two chunks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from edgeasr import __version__
+from edgeasr.daemon.commands import CommandName, ErrorCode, RefusedError, Response, parse, refusal
+from edgeasr.daemon.reload import compare
+from edgeasr.daemon.state import DaemonState
+from edgeasr.errors import EdgeasrError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edgeasr.daemon.commands import Command
+    from edgeasr.daemon.control import Control
+    from edgeasr.daemon.ear import Ear
+    from edgeasr.daemon.engine import Engine
+    from edgeasr.daemon.messages import Messenger
+    from edgeasr.daemon.mute import MuteFile
+    from edgeasr.daemon.narrator import Narrator
+    from edgeasr.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+_MOST_A_CHUNK: Final = 4  # commands between two chunks, so that a flood of them leaves time for speech
+
+
+class Operator:
+    """Mute, commands and discovery; `attend` is called at every chunk's end."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        control: Control,
+        engine: Engine,
+        ear: Ear,
+        *,
+        narrator: Narrator,
+        messenger: Messenger,
+        mute_file: MuteFile,
+        reload: Callable[[], Settings] | None,
+    ) -> None:
+        self._control, self._engine, self._ear = control, engine, ear
+        self._narrator, self._messenger = narrator, messenger
+        self._mute_file, self._reload = mute_file, reload
+        self._began = time.monotonic()
+        self._actions: Mapping[CommandName, Callable[[Command], Mapping[str, object]]] = {
+            CommandName.PING: self._ping,
+            CommandName.FLUSH: self._flush,
+            CommandName.RELOAD: lambda _: self.reload(),
+            CommandName.SET_HOTWORDS: self._set_hotwords,
+            CommandName.START_SESSION: lambda command: self._change_session(command.label),
+            CommandName.STOP_SESSION: lambda _: self._change_session(None),
+        }
+        self.muted = mute_file.load()
+
+    def begin(self) -> None:
+        """Open the stream, or keep it closed where the device was muted when it was switched off."""
+        self._messenger.mute(muted=self.muted)
+        if self.muted:
+            self._ear.close()
+            self._messenger.enter(DaemonState.MUTED)
+        else:
+            self._ear.open()
+
+    def attend(self) -> None:
+        """Do what has been asked for since the last time."""
+        wish = self._control.take_mute()
+        if wish is not None and wish is not self.muted:
+            self._mute(muted=wish)
+        if self._control.take_birth():
+            self._messenger.discover()
+        for _ in range(_MOST_A_CHUNK):
+            request = self._control.take_command()
+            if request is None:
+                return
+            self._control.answer(request, self._carry_out(request.payload, request.fault))
+
+    def reload(self) -> dict[str, object]:
+        """Read the configuration again; RefusedError, and nothing changed, where it is bad."""
+        if self._reload is None:
+            raise RefusedError(
+                ErrorCode.UNSUPPORTED, "this daemon has no configuration to read again; restart it"
+            )
+        if self._engine.loading:
+            raise RefusedError(ErrorCode.BUSY, "the model is still being loaded; try again in some seconds")
+        try:
+            change = compare(self._engine.settings, self._reload())
+        except EdgeasrError as error:
+            self._messenger.event("config_error", "error", str(error))
+            raise RefusedError(ErrorCode.CONFIG, f"the configuration stays as it was: {error}") from None
+        self._engine.adopt(change.settings)
+        logging.getLogger().setLevel(change.settings.logging.level.value.upper())
+        _LOG.info(
+            "configuration read again; changed: %s; takes a restart: %s",
+            ", ".join(change.applied) or "nothing",
+            ", ".join(change.restart) or "nothing",
+        )
+        return {"applied": list(change.applied), "restart": list(change.restart)}
+
+    def _carry_out(self, payload: bytes, fault: str) -> Response:
+        try:
+            command = parse(payload)
+        except RefusedError as error:
+            return refusal(error)
+        if fault:
+            return Response(command.name, command.id, fault, ErrorCode.INVALID)
+        try:
+            result = self._actions[command.name](command)
+        except RefusedError as error:
+            return Response(command.name, command.id, str(error), error.code)
+        return Response(command.name, command.id, result=result)
+
+    def _mute(self, *, muted: bool) -> None:
+        """Close or open the stream; what was said before is still published."""
+        self.muted = muted
+        why = self._mute_file.save(muted=muted) or ""
+        if why:
+            _LOG.warning("%s", why)
+        if muted:
+            self._ear.close()
+            self._messenger.mute(muted=True)
+            self._messenger.enter(DaemonState.MUTED, why)
+            self._engine.finish(self._ear)
+        else:
+            self._ear.open(patient=True)
+            self._messenger.mute(muted=False)
+
+    def _ping(self, _command: Command) -> dict[str, object]:
+        return {
+            "version": __version__,
+            "state": self._messenger.state.value,
+            "muted": self.muted,
+            "session": self._narrator.session,
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+        }
+
+    def _flush(self, _command: Command) -> dict[str, object]:
+        return {"finals": self._end_utterance()}
+
+    def _end_utterance(self) -> int:
+        if not self._engine.in_utterance:
+            return 0
+        if self._engine.loading:
+            raise RefusedError(ErrorCode.BUSY, "the model is still being loaded; try again in some seconds")
+        return self._engine.flush()
+
+    def _set_hotwords(self, _command: Command) -> dict[str, object]:
+        raise RefusedError(
+            ErrorCode.UNSUPPORTED, "this version cannot take words over MQTT yet; nothing was changed"
+        )
+
+    def _change_session(self, label: str | None) -> dict[str, object]:
+        self._end_utterance()
+        ended = self._narrator.session
+        session = self._narrator.stop_session() if label is None else self._narrator.start_session(label)
+        return {"session": session, "ended": ended}
