@@ -152,8 +152,8 @@ def _card(machine: Machine, place: str, *, has_node: bool) -> Iterator[Finding]:
             Area.EDGETPU,
             concern,
             f"the driver apex is loaded but has not taken the Edge TPU on PCIe {place}",
-            "see `dmesg | grep apex`; a Raspberry Pi 5 needs `dtparam=pciex1` and, for its interrupts, "
-            "`dtoverlay=pciex1-compat-pi5,no-mip` in /boot/firmware/config.txt",
+            "see `dmesg | grep apex`; a Raspberry Pi 5 needs in /boot/firmware/config.txt `dtparam=pciex1`, "
+            "`dtoverlay=pcie-32bit-dma-pi5` and, for the interrupts, `dtoverlay=pciex1-compat-pi5,no-mip`",
         )
 
 

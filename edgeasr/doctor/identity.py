@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICE_USER = "edgeasr"
+_UNIT = "edgeasr.service"
+_UNIT_FOLDERS = (
+    "etc/systemd/system",
+    "run/systemd/system",
+    "usr/local/lib/systemd/system",
+    "usr/lib/systemd/system",
+)
 _READ_WRITE = 6  # of the three bits that each of owner, group and others have
 _TRAVERSE = 1
 
@@ -40,11 +47,19 @@ class Identity:
         return self.may(folder, 2 | _TRAVERSE) and all(self.may(part, _TRAVERSE) for part in between)
 
 
+def unit_file(root: Path) -> Path | None:
+    """Return the unit as installed under `root`, None where it is not."""
+    files = (root / folder / _UNIT for folder in _UNIT_FOLDERS)
+    return next((file for file in files if file.is_file()), None)
+
+
 def service_user(root: Path) -> Identity | None:
-    """Return the service's user by `root`/etc/passwd and group, None where there is none."""
+    """Return the service's user by `root`/etc/passwd and group and the unit's own groups, None where there is none."""
     for name, _, uid, gid, *_ in _lines(root / "etc/passwd", 4):
         if name == SERVICE_USER and uid.isdecimal() and gid.isdecimal():
-            return Identity(name, int(uid), frozenset({int(gid), *_memberships(root, name)}))
+            return Identity(
+                name, int(uid), frozenset({int(gid), *_memberships(root, name), *_unit_groups(root)})
+            )
     return None
 
 
@@ -67,6 +82,15 @@ def _memberships(root: Path, user: str) -> Iterator[int]:
     for _, _, gid, members, *_ in _lines(root / "etc/group", 4):
         if user in members.split(",") and gid.isdecimal():
             yield int(gid)
+
+
+def _unit_groups(root: Path) -> Iterator[int]:
+    unit, groups = unit_file(root), group_ids(root)
+    lines = unit.read_text(encoding="utf-8", errors="replace").splitlines() if unit else []
+    for line in lines:
+        key, _, value = line.partition("=")
+        if key.strip() == "SupplementaryGroups":
+            yield from (groups[name] for name in value.split() if name in groups)
 
 
 def _lines(path: Path, least: int) -> Iterator[list[str]]:

@@ -16,12 +16,13 @@ _TEMPERATURE = "sys/class/thermal/thermal_zone0/temp"
 _HOT = 80.0  # degrees Celsius, from which a Pi lowers its clock rate
 _SUPPLY = "use the supply made for this board, a short cable, and a powered hub for USB devices"
 _COOLING = "give it a heat sink, a fan or air"
+_EITHER = f"too little voltage or too much heat: {_SUPPLY}, or {_COOLING}"
 # bit: what it means, mend; 16 above is the same since boot
 # (https://www.raspberrypi.com/documentation/computers/os.html#get_throttled)
 _MEANINGS = {
     0: ("the supply's voltage is too low", _SUPPLY),
-    1: ("the clock rate is capped", _SUPPLY),
-    2: ("the firmware throttles the CPU", _SUPPLY),
+    1: ("the clock rate is capped", _EITHER),
+    2: ("the firmware throttles the CPU", _EITHER),
     3: ("the soft temperature limit is reached", _COOLING),
 }
 _SINCE_BOOT = 16

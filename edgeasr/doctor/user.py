@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgeasr.doctor.finding import Area, Finding, Level
-from edgeasr.doctor.identity import SERVICE_USER, group_ids, service_user
+from edgeasr.doctor.identity import SERVICE_USER, group_ids, service_user, unit_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgeasr.doctor.machine import Machine
 
-_UNITS = (
-    "etc/systemd/system",
-    "run/systemd/system",
-    "usr/local/lib/systemd/system",
-    "usr/lib/systemd/system",
-)
 _GROUPS = {"audio": "the microphone", "plugdev": "an Edge TPU"}
 
 
@@ -25,8 +19,7 @@ def check(machine: Machine) -> Iterator[Finding]:
     """Examine whether the user exists where the service is installed, and is in the groups of its devices."""
     user = service_user(machine.root)
     if user is None:
-        is_installed = any((machine.path(folder) / "edgeasr.service").exists() for folder in _UNITS)
-        if is_installed:
+        if unit_file(machine.root):
             yield Finding(
                 Area.USER,
                 Level.FAULT,

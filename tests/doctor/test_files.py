@@ -162,6 +162,9 @@ def test_a_service_without_its_user_or_groups(fake: FakeMachine) -> None:
     finding = fake.finding(Area.USER)
     assert finding.level is Level.WARNING
     assert "not in group plugdev" in finding.sentence
+    fake.write("etc/group", "audio:x:29:edgeasr\nplugdev:x:46:\n")
+    fake.write("etc/systemd/system/edgeasr.service", "[Service]\nSupplementaryGroups=audio plugdev\n")
+    assert fake.finding(Area.USER).level is Level.OK, "the unit gives the groups as well"
 
 
 def test_a_bundle_that_is_damaged_or_not_there(fake: FakeMachine) -> None:
