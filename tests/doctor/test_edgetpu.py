@@ -160,7 +160,7 @@ def test_a_runtime_that_does_not_suit_the_library_harms_nobody(
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "interpreter.py").write_text(FAKE_RUNTIME.format(deed=deed))
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))  # for the child alone
+    monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)  # for the child alone
     assert said in sentences(fake, live=True, encoder__bundle=str(bundle))
 
 
