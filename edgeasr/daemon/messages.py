@@ -65,6 +65,11 @@ class Messenger:
             self._publisher.publish_state(payload)
 
     @property
+    def is_heard(self) -> bool:
+        """Whether there is a broker to talk to by the settings."""
+        return self._publisher is not None
+
+    @property
     def state(self) -> DaemonState:
         """The published state."""
         return self._state.state

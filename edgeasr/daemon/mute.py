@@ -22,12 +22,12 @@ class MuteFile:
     """`mute` in a folder: ON or OFF, readable by its user only, replaced whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _FILE
+        self.path = folder / _FILE
 
     def load(self) -> bool:
         """Return whether the device was muted; a file that cannot be understood counts as muted."""
         try:
-            with self._path.open("rb") as file:
+            with self.path.open("rb") as file:
                 text = file.read(_LONGEST).decode("ascii", "replace").strip()
         except FileNotFoundError:
             return False
@@ -36,14 +36,14 @@ class MuteFile:
         if text not in {ON, OFF}:
             _LOG.warning(
                 "%s does not say whether the device is muted (%s), so it is; send OFF to mute/set",
-                self._path,
+                self.path,
                 ascii(text),
             )
         return text != OFF
 
     def save(self, *, muted: bool) -> str | None:
         """Write it through to the disk; return a sentence where that cannot be done."""
-        new = self._path.with_name(f"{_FILE}.new")
+        new = self.path.with_name(f"{_FILE}.new")
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
@@ -52,19 +52,19 @@ class MuteFile:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            new.replace(self._path)
+            new.replace(self.path)
             self._sync_folder()
         except OSError as error:
             with contextlib.suppress(OSError):
                 new.unlink()
             return (
-                f"{self._path} cannot be written ({error.strerror}), so a restart forgets that the device "
+                f"{self.path} cannot be written ({error.strerror}), so a restart forgets that the device "
                 f"was {'muted' if muted else 'unmuted'}; check the disk"
             )
         return None
 
     def _sync_folder(self) -> None:
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:

@@ -62,6 +62,11 @@ class Operator:
         if self.muted:
             self._ear.close()
             self._messenger.enter(DaemonState.MUTED)
+            if not self._messenger.is_heard:
+                _LOG.warning(
+                    "muted, and without MQTT nobody can unmute it; delete %s and start it again",
+                    self._mute_file.path,
+                )
         else:
             self._ear.open()
 

@@ -1,0 +1,73 @@
+"""Commands: what the schema allows is taken, anything else is refused and nothing breaks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from edgeasr.daemon.commands import Command, CommandName, ErrorCode, RefusedError, Response, parse, refusal
+from edgeasr.transcript import SchemaName, load_schema
+
+COMMANDS = Draft202012Validator(load_schema(SchemaName.COMMAND))
+RESPONSES = Draft202012Validator(load_schema(SchemaName.RESPONSE))
+
+TEXTS = st.text(st.characters(codec="ascii", exclude_characters="\n\r"), max_size=70)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-20, 20) | st.floats(-12, 12) | TEXTS,
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(TEXTS, below, max_size=3),
+    max_leaves=6,
+)
+WORDS = st.fixed_dictionaries(
+    {"word": st.text("ab'", max_size=4)},
+    optional={
+        "pronunciations": st.lists(st.sampled_from(["AE N", "", "AA"]), max_size=3),
+        "boost": st.floats(-12, 12) | st.integers(-12, 12) | st.booleans(),
+        "other": st.none(),
+    },
+)
+NEARLY = st.fixed_dictionaries(
+    {"command": st.sampled_from([*CommandName, "reboot"]) | JSON},
+    optional={
+        "id": TEXTS | JSON,
+        "label": st.sampled_from(["minutes-3", "a b", "x" * 65, ""]) | JSON,
+        "words": st.lists(WORDS, max_size=3) | JSON,
+    },
+)
+
+
+@effort(max_examples=150, deadline=None)
+@given(NEARLY | JSON)
+def test_what_is_taken_is_what_the_schema_allows(value: Any) -> None:
+    payload = json.dumps(value).encode()
+    if COMMANDS.is_valid(value):
+        assert parse(payload).id == value.get("id")
+        return
+    with pytest.raises(RefusedError) as refused:
+        parse(payload)
+    RESPONSES.validate(json.loads(refusal(refused.value).to_json()))
+    assert refused.value.code is ErrorCode.INVALID
+
+
+@effort(max_examples=100, deadline=None)
+@given(st.binary(max_size=60) | st.sampled_from([b"[" * 3000, b'{"command": NaN}', b'{"id": "\\ud800"}']))
+def test_no_bytes_at_all_are_more_than_refused(payload: bytes) -> None:
+    try:
+        parse(payload)
+    except RefusedError as error:
+        RESPONSES.validate(json.loads(refusal(error).to_json()))
+
+
+def test_a_valid_command_keeps_its_fields() -> None:
+    payload = b'{"command": "start_session", "id": "7", "label": "minutes"}'
+    assert parse(payload) == Command(CommandName.START_SESSION, "7", "minutes")
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_every_error_code_is_one_of_the_schema(code: ErrorCode) -> None:
+    RESPONSES.validate(json.loads(Response("ping", "1", "it failed; mend it", code).to_json()))

@@ -1,0 +1,84 @@
+"""What Home Assistant gets, held against the rules of its discovery schema, and what its templates make of payloads."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from jinja2 import Environment, StrictUndefined
+
+from edgeasr.daemon.discovery import config, config_topic
+from edgeasr.mqtt import Availability, Kind, Topics
+
+TOPICS = Topics("edgeasr", "kitchen")
+TOLD: dict[str, Any] = json.loads(config(TOPICS, "edgeasr-en-1"))
+HEALTH = {"rtf": 0.031, "temperatures": {"soc": 52.1}, "memory_bytes": 131072000}
+
+
+def rendered(template: str, payload: Any) -> str:
+    environment = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701  no web page
+    return environment.from_string(template).render(value=payload, value_json=payload)
+
+
+def entity(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = TOLD["cmps"][name]
+    return found
+
+
+def test_the_device_form_has_what_it_must_have() -> None:
+    assert TOLD["dev"]["ids"]
+    assert TOLD["o"]["name"]
+    for component in TOLD["cmps"].values():
+        assert component["p"] in {"sensor", "switch"}
+        assert component["stat_t"]
+    names = [component["uniq_id"] for component in TOLD["cmps"].values()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("device", ["kitchen", "pi.local", "küche", "a:b"])
+def test_the_topic_is_one_that_home_assistant_looks_at(device: str) -> None:
+    topic = config_topic("homeassistant", device)
+    assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", topic)
+    assert config_topic("homeassistant", f"{device}x") != topic
+
+
+def test_ids_that_differ_in_unfit_signs_stay_apart() -> None:
+    assert config_topic("homeassistant", "a.b") != config_topic("homeassistant", "a:b")
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"), [("online", "online"), ("stopped", "offline"), ("offline", "offline")]
+)
+def test_each_availability_becomes_one_of_the_two_that_home_assistant_knows(payload: str, shown: str) -> None:
+    assert payload in {one.value for one in Availability}
+    (availability,) = TOLD["avty"]
+    assert availability["t"] == TOPICS.of(Kind.AVAILABILITY)
+    assert rendered(availability["val_tpl"], payload) == shown
+    assert shown in {availability["pl_avail"], availability["pl_not_avail"]}
+
+
+@pytest.mark.parametrize("text", ["Good morning.", "word " * 200, "first\nsecond\n", "x" * 300])
+def test_last_words_fit_into_a_state_and_stand_whole_in_an_attribute(text: str) -> None:
+    payload = {"text": text, "raw": text, "confidence": 0.9, "id": "1", "session": "1"}
+    shown = rendered(entity("words")["val_tpl"], payload)
+    assert 0 < len(shown) <= 255
+    assert "\n" not in shown
+    assert shown[:200] == text.strip().replace("\n", " ")[:200]
+    assert json.loads(rendered(entity("words")["json_attr_tpl"], payload))["full_text"] == text
+
+
+def test_figures_come_out_and_missing_ones_are_unknown() -> None:
+    assert rendered(entity("rtf")["val_tpl"], HEALTH) == "0.031"
+    assert rendered(entity("temperature")["val_tpl"], HEALTH) == "52.1"
+    assert rendered(entity("memory")["val_tpl"], HEALTH) == "125.0"
+    bare = {**HEALTH, "rtf": None, "temperatures": {}}
+    assert rendered(entity("rtf")["val_tpl"], bare) == "None"
+    assert rendered(entity("temperature")["val_tpl"], bare) == "None"
+
+
+def test_the_switch_speaks_as_mute_does() -> None:
+    mute = entity("mute")
+    assert (mute["cmd_t"], mute["stat_t"]) == (TOPICS.of(Kind.MUTE_SET), TOPICS.of(Kind.MUTE_STATE))
+    assert (mute["pl_on"], mute["pl_off"]) == ("ON", "OFF")
