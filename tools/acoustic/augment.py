@@ -6,7 +6,7 @@ mel powers directly: hundreds of times cheaper than on samples, and fresh in eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +43,16 @@ class AugmentConfig:
     silent_rows: float = 0.3
     edge_frames: int = 20
 
+    def scaled(self, strength: float) -> AugmentConfig:
+        """Distort more rarely: a training of few epochs does not come to need all of it."""
+        rarer = ("room", "noise", "colour", "band_limit", "pitch", "silent_rows")
+        return replace(
+            self,
+            **{name: getattr(self, name) * strength for name in rarer},
+            time_masks=round(self.time_masks * strength),
+            band_masks=round(self.band_masks * strength),
+        )
+
 
 class Augmenter:
     """Applies random distortions to one utterance's log-mel frames."""
@@ -56,13 +66,16 @@ class Augmenter:
     ) -> None:
         self._config, self._noises, self._rooms, self._rng = config, noises, rooms, rng
 
-    def signal(self, logmel: Frames, lag_frames: int) -> Frames:
-        """Distort what the microphone would hear, and add silence before (up to 0.4 s) and after (at least the lag)."""
+    def signal(self, logmel: Frames, lag_frames: int) -> tuple[Frames, int]:
+        """Distort what the microphone would hear, and add silence before and after (at least the lag).
+
+        Returns the frames and how many of them were added before, a multiple of three.
+        """
         rng, config = self._rng, self._config
         x = self._pitch(logmel) if rng.random() < config.pitch else logmel.copy()
         quiet = np.percentile(x, 5, axis=0)
         edges = [
-            int(rng.integers(0, config.edge_frames + 1)),
+            3 * int(rng.integers(0, config.edge_frames // 3 + 1)),
             lag_frames + int(rng.integers(0, config.edge_frames + 1)),
         ]
         before, after = (
@@ -81,7 +94,7 @@ class Augmenter:
             x[:, int(rng.integers(x.shape[1] * 5 // 8, x.shape[1])) :] = -20.0
         x += np.float32(rng.uniform(*config.gain_db) * DECIBEL)
         np.maximum(x, np.float32(np.log(_POWER_FLOOR)), out=x)
-        return x.astype(np.float32)
+        return x.astype(np.float32), edges[0]
 
     def noise_alone(self, frames: int, bands: int) -> Frames:
         """Make up to `frames` of everyday sound or hiss without any speech, at any level: it is to give blanks."""

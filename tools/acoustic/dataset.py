@@ -49,13 +49,17 @@ def read_pronunciations(path: Path) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """float32[batch, frames, mels], valid steps, unit targets end to end, and how many each utterance has."""
+    """float32[batch, frames, mels], valid steps, unit targets end to end, and how many each utterance has.
+
+    `labels`: int64[batch, steps], the unit of each step where it is known, else -1; see `align`.
+    """
 
     features: torch.Tensor
     steps: torch.Tensor
     targets: torch.Tensor
     lengths: torch.Tensor
     parts: tuple[str, ...]
+    labels: torch.Tensor
 
 
 class BatchSet(Dataset[Batch]):
@@ -88,6 +92,9 @@ class BatchSet(Dataset[Batch]):
             ]
             for table in tables
         ]
+        self.labels: list[NDArray[np.int8] | None] = [None] * len(tables)
+        """Labels of each table's steps, end to end, where there are any."""
+        self._first_steps = [np.cumsum([0] + [u.frames // 3 for u in table]) for table in tables]
         self.thin: dict[str, float] = {}
         """Share of a part's utterances that an epoch takes, where it is not all of them."""
         self.speed_shares: list[float] | None = None
@@ -128,13 +135,19 @@ class BatchSet(Dataset[Batch]):
         rng = np.random.default_rng((self._seed, number))
         augmenter = Augmenter(self._augment, self._noises, self._rooms, rng) if self._augment else None
         frames, targets, parts = [], [], []
+        known: list[tuple[int, NDArray[np.int8]]] = []
         for speed, index in self._batches[number]:
             utterance = self._tables[speed][index]
             raw = self._arrays[speed][utterance.first : utterance.first + utterance.frames].astype(np.float32)
+            before = 0
             if augmenter:
-                raw = augmenter.signal(raw, self._lag)
+                raw, before = augmenter.signal(raw, self._lag)
             else:
                 raw = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], self._lag, axis=0)])
+            labels = self.labels[speed]
+            first = self._first_steps[speed][index]
+            last = first + utterance.frames // 3
+            known.append((before // 3, np.zeros(0, np.int8) if labels is None else labels[first:last]))
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)
@@ -152,10 +165,16 @@ class BatchSet(Dataset[Batch]):
         if augmenter:
             for row, item in enumerate(frames):
                 augmenter.masks(features[row, : len(item)])
+        steps = np.full((len(frames), longest // 3), -1, dtype=np.int64)
+        for row, (start, labels) in enumerate(known):
+            if len(labels):
+                steps[row, : len(frames[row]) // 3] = 0
+                steps[row, start : start + len(labels)] = labels
         return Batch(
             torch.from_numpy(features),
             torch.tensor([len(f) // 3 for f in frames]),
             torch.tensor([u for t in targets for u in t]),
             torch.tensor([len(t) for t in targets]),
             tuple(parts),
+            torch.from_numpy(steps),
         )

@@ -105,12 +105,12 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
         self.norm = nn.BatchNorm1d(config.dim)
         self.output = nn.Linear(config.dim, config.units)
-        self.middle = nn.Linear(
-            config.dim, config.units
-        )  # an auxiliary CTC output half-way, for training alone
+        # Auxiliary outputs for training alone: CTC half-way up, and a label for each step (see `align`).
+        self.middle = nn.Linear(config.dim, config.units)
+        self.framewise = nn.Linear(config.dim, config.units)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """[batch, frames, mels] to logits [batch, steps, units] of the end and of the middle."""
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[batch, frames, mels] to logits [batch, steps, units]: the output, the middle's, the step-wise ones."""
         x = self.front(features)
         middle = None
         for index, block in enumerate(self.blocks):
@@ -119,8 +119,9 @@ class Network(nn.Module):
                 middle = self.middle(x)
         x = self.norm(x.transpose(1, 2)).transpose(1, 2)
         assert middle is not None  # noqa: S101 - there is always a middle block
-        return self.output(x), middle
+        return self.output(x), middle, self.framewise(x)
 
     def shipped_parameters(self) -> int:
         """Parameters that end up in the int8 graph."""
-        return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in self.middle.parameters())
+        unshipped = [*self.middle.parameters(), *self.framewise.parameters()]
+        return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in unshipped)

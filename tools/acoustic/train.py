@@ -198,6 +198,10 @@ class Trainer:
             arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100, AugmentConfig(),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
+        for place, name in enumerate(names):
+            labels = name.with_suffix(".labels.npy")
+            if labels.exists():
+                self.train_set.labels[place] = np.load(labels, mmap_mode="r")
         if args.plain_share and len(names) > 1:
             rest = (1.0 - args.plain_share) / (len(names) - 1)
             self.train_set.speed_shares = [args.plain_share if n.stem == "train-1" else rest for n in names]
@@ -215,11 +219,12 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the checkpoint."""
         saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(saved["model"])
-        self.average.load_state_dict(saved["average"])
+        self.model.load_state_dict(saved["model"], strict=False)
+        self.average.load_state_dict(saved["average"], strict=False)
         if len(saved["optimisers"]) == len(self.optimisers):
             for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
-                optimiser.load_state_dict(state)
+                if len(optimiser.param_groups[0]["params"]) == len(state["param_groups"][0]["params"]):
+                    optimiser.load_state_dict(state)
         self.progress = Progressed(**saved["progress"])
         print(f"resumed after epoch {self.progress.epoch}, {self.progress.updates} updates")
 
@@ -259,9 +264,15 @@ class Trainer:
                 group["lr"] = self.rate(done)
         lag = self.config.lag_steps
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits, middle = self.model(batch.features.to(self.device))
+            logits, middle, framewise = self.model(batch.features.to(self.device))
         loss = ctc(logits, batch, lag)
-        (loss + 0.3 * ctc(middle, batch, lag // 2)).backward()
+        total = loss + 0.3 * ctc(middle, batch, lag // 2)
+        if (batch.labels >= 0).any():
+            steps = framewise.shape[1] - lag
+            total = total + functional.cross_entropy(
+                framewise[:, lag:].float().flatten(0, 1), batch.labels[:, :steps].flatten(), ignore_index=-1
+            )
+        total.backward()
         if self.world > 1:
             self.share_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -282,6 +293,9 @@ class Trainer:
 
     def share_gradients(self) -> None:
         """Average the gradients over the processes."""
+        for parameter in self.model.parameters():
+            if parameter.grad is None:  # an output that this process's batch had no use for
+                parameter.grad = torch.zeros_like(parameter)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         flat = torch.cat([g.flatten() for g in gradients])
         dist.all_reduce(flat)
