@@ -195,7 +195,7 @@ class Trainer:
         stored = np.load(args.features / "rooms.npz")
         lag = self.config.lookahead_frames
         self.train_set = BatchSet(
-            arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100, AugmentConfig(),
+            arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100, AugmentConfig().scaled(args.distort),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
         for place, name in enumerate(names):
@@ -398,6 +398,7 @@ def main() -> None:
     parser.add_argument(
         "--plain-share", type=float, help="how often speech keeps its own speed (default: evenly)"
     )
+    parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
