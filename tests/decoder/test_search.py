@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edgeasr.decoder import GreedyDecoder, SearchOptions, best_path
+from edgeasr.decoder import BeamDecoder, GreedyDecoder, SearchOptions, best_path
 from edgeasr.errors import BundleError
 
 from .tiny import STEP, UNITS, decoder, spell, write_arpa
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 RED_LIGHT = "_ _ D AH _ _ R EH EH D _ L AY AY T T _ _"
 
@@ -201,3 +203,24 @@ def test_broken_language_model_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x00\x01 this is no model" * 100)
     with pytest.raises(BundleError, match="cannot be read"):
         decoder(path)
+
+
+@pytest.mark.parametrize("kind", [BeamDecoder, GreedyDecoder])
+def test_other_weights_count_from_the_next_utterance_on(tmp_path: Path, kind: type[BeamDecoder]) -> None:
+    rows = spell("_ T UW _ R EH D _")
+    search = decoder(
+        write_arpa(tmp_path / "read.arpa", {("to", "red"): -3.0, ("to", "read"): -0.1}), kind=kind
+    )
+    assert replayed(search, rows) == "to read"
+    search.begin()
+    search.step(rows[:4])
+    search.retune(SearchOptions(lm_weight=0.0, word_score=-50.0, threshold=200.0))
+    search.step(rows[4:])
+    assert search.finish().text == "to read"
+    assert replayed(search, rows) == ""
+
+
+def replayed(search: BeamDecoder, rows: NDArray[np.float32]) -> str:
+    search.begin()
+    search.step(rows)
+    return search.finish().text

@@ -206,3 +206,31 @@ def test_rows_that_wait_for_a_decoder_are_bounded() -> None:
         deferred.step(np.zeros((9, 2), dtype=np.float32))
     assert deferred.dropped_rows == 350
     never.set()
+
+
+def test_a_flush_ends_the_utterance_and_what_follows_is_another() -> None:
+    subject, samples = recogniser(), audio((1.0, False), (3.0, True), (3.0, False))
+    middle = round(2.5 * 16000) // subject.hop_samples * subject.hop_samples
+    first, second = [], []
+    for begin in range(0, middle, subject.hop_samples):
+        first += list(subject.accept(samples[begin : begin + subject.hop_samples]))
+    assert subject.in_utterance
+    first += list(subject.flush())
+    assert not subject.in_utterance
+    assert subject.flush() == []
+    for begin in range(middle, len(samples) - subject.hop_samples, subject.hop_samples):
+        second += list(subject.accept(samples[begin : begin + subject.hop_samples]))
+    before = [update for update in first if isinstance(update, Final)]
+    after = [update for update in second if isinstance(update, Final)]
+    assert (len(before), len(after)) == (1, 1)
+    assert before[0].words[-1].end == pytest.approx(2.5, abs=0.15)
+    assert after[0].words[0].start == pytest.approx(2.5, abs=0.15)
+    assert after[0].words[-1].end == pytest.approx(4.0, abs=0.15)
+
+
+def test_a_longer_pause_may_be_asked_for_while_it_runs() -> None:
+    subject = recogniser(after_speech=0.5)
+    subject.adjust(EndpointRules(after_speech=1.8), hang_over=3.0, partials=False, least_confidence=0.0)
+    partials, finals = run(subject, audio((2.0, False), (1.0, True), (1.4, False), (1.0, True), (4.0, False)))
+    assert len(finals) == 1
+    assert partials == []
