@@ -2,7 +2,7 @@
 
 python -m tools.acoustic.align --checkpoint work/model/checkpoint.pt --features work/features
 
-Writes `train-1.labels.npy` beside the features (int8, a label for each three frames of each utterance end to end; 0 is
+Writes `labels-train-1.npy` beside the features (int8, a label for each three frames of each utterance end to end; 0 is
 silence, -1 unknown). The best CTC path through an utterance's phones (Graves et al. 2006, restricted to the known text)
 gives each phone a few steps; the steps between two phones are shared out, longer pauses become silence. A model that
 is far from good at recognising is already good at this, and learns faster from such labels beside CTC.
@@ -123,7 +123,7 @@ def main() -> None:
             path = viterbi(np.ascontiguousarray(log_probs[row, :steps]), targets)
             if path[0] >= 0:
                 labels[starts[index] : starts[index] + steps] = spread(path, targets)
-    np.save(args.features / "train-1.labels.npy", labels)
+    np.save(args.features / "labels-train-1.npy", labels)
     known = labels >= 0
     print(
         f"{known.mean():.1%} of {len(labels)} steps aligned, {(labels[known] == 0).mean():.1%} of them silence"

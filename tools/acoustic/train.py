@@ -195,11 +195,12 @@ class Trainer:
         stored = np.load(args.features / "rooms.npz")
         lag = self.config.lookahead_frames
         self.train_set = BatchSet(
-            arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100, AugmentConfig().scaled(args.distort),
+            arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100,
+            AugmentConfig().scaled(args.distort),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
         for place, name in enumerate(names):
-            labels = name.with_suffix(".labels.npy")
+            labels = name.with_name(f"labels-{name.name}")
             if labels.exists():
                 self.train_set.labels[place] = np.load(labels, mmap_mode="r")
         if args.plain_share and len(names) > 1:
