@@ -44,7 +44,6 @@ class ErrorCode(StrEnum):
     TIMEOUT = "timeout"
     CONFIG = "config"
     UNSUPPORTED = "unsupported"
-    FAILED = "failed"
 
 
 class RefusedError(Exception):

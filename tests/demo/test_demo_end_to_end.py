@@ -29,7 +29,8 @@ TOPICS = Topics("edgeasr", "kitchen")
 SPOKEN = recordings()[4]
 PARTIAL, FINAL = TOPICS.of(Kind.PARTIAL), TOPICS.of(Kind.FINAL)
 STATE, HEALTH = TOPICS.of(Kind.STATE), TOPICS.of(Kind.HEALTH)
-AVAILABILITY = TOPICS.of(Kind.AVAILABILITY)
+AVAILABILITY, MUTED = TOPICS.of(Kind.AVAILABILITY), TOPICS.of(Kind.MUTE_STATE)
+DISCOVERY = "homeassistant/device/edgeasr_kitchen/config"
 LONG = 60.0  # seconds until a daemon counts as stuck
 
 
@@ -72,7 +73,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Listener, L
         assert process.wait(LONG) == 0, process.last_words()
     wait_for(lambda: "stopped" in present.of(AVAILABILITY), "the farewell")
     late = Listener(broker.port)
-    wait_for(lambda: len(late.heard) >= 3, "what is retained")
+    wait_for(lambda: len(late.heard) >= 5, "what is retained")
     yield present, late
     present.close()
     late.close()
@@ -122,7 +123,8 @@ def test_health_is_told_while_it_runs(told: tuple[Listener, Listener]) -> None:
 
 def test_who_comes_later_gets_what_is_retained_and_no_transcript(told: tuple[Listener, Listener]) -> None:
     late = {topic: payload for topic, payload, retained in told[1].heard if retained}
-    assert set(late) == {AVAILABILITY, STATE, HEALTH}
+    assert set(late) == {AVAILABILITY, STATE, HEALTH, MUTED, DISCOVERY}
+    assert late[MUTED] == "OFF"
     assert late[AVAILABILITY] == "stopped"
     assert valid(SchemaName.STATE, late[STATE])["state"] == "stopping"
     valid(SchemaName.HEALTH, late[HEALTH])
