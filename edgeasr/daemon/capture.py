@@ -59,6 +59,7 @@ class CaptureThread:
         self._paced = self._live or (audio.source is AudioSource.FILE and audio.realtime)
         self.ring = Ring(round(audio.buffer * SAMPLE_RATE))
         self.error: Exception | None = None
+        self.attempts = 0  # to open the microphone again
         self._stop = threading.Event()
         self._source = source
         self._overflows_before = 0
@@ -137,6 +138,7 @@ class CaptureThread:
         return count == len(self._block)
 
     def _reopen(self) -> bool:
+        self.attempts += 1
         try:
             self._source = open_stream(self._audio)
         except (SourceLostError, DeviceError) as error:

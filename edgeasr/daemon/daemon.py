@@ -19,7 +19,7 @@ from edgeasr.daemon.journal import set_up_logging
 from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.mute import MuteFile
 from edgeasr.daemon.narrator import Narrator
-from edgeasr.daemon.notify import notify
+from edgeasr.daemon.notify import Watchdog, notify
 from edgeasr.daemon.operator import Operator
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.encoder import open_encoder
@@ -46,12 +46,16 @@ class Daemon:
     def __init__(self, settings: Settings, reload: Callable[[], Settings] | None = None) -> None:
         self._settings, self._reload = settings, reload
         self._health = Health()
-        self._stop = threading.Event()
+        self._stop, self._reread = threading.Event(), threading.Event()
         self._next_health = 0.0
 
     def stop(self) -> None:
         """Ask `run` to finish the utterance under way, publish it and return."""
         self._stop.set()
+
+    def reread(self) -> None:
+        """Ask `run` to read the configuration again."""
+        self._reread.set()
 
     def run(self) -> int:
         """Run to the end; returns the exit code. Raises EdgeasrError for what needs a mend before it can start."""
@@ -115,7 +119,8 @@ class Daemon:
     ) -> None:
         if operator.muted:
             notify("READY=1")
-        ready, announced = operator.muted, 0
+        ready, announced, turns = operator.muted, 0, 0
+        watchdog = Watchdog()
         while not self._stop.is_set() and not ear.ended:
             if not ear.is_open:
                 control.wait(_WAIT)
@@ -126,6 +131,12 @@ class Daemon:
                     ready = True
                     notify("READY=1", "STATUS=listening")
             operator.attend()
+            if self._reread.is_set():
+                self._reread.clear()
+                operator.reread()
+            turns += 1
+            if not watchdog.progress(ear.captured, engine.processed):
+                watchdog.waiting(turns, ear.attempts if ear.is_open else turns)
             if time.monotonic() >= self._next_health and not engine.loading:
                 self._report(engine, ear, control, messenger)
 
@@ -140,7 +151,7 @@ class Daemon:
 
 
 def run_daemon(settings: Settings, reload: Callable[[], Settings] | None = None) -> int:
-    """Run the daemon in this process until SIGTERM, SIGINT or the end of its source."""
+    """Run the daemon in this process until SIGTERM, SIGINT or the end of its source; SIGHUP reloads."""
     set_up_logging(settings.logging)
     daemon = Daemon(settings, reload)
 
@@ -150,4 +161,5 @@ def run_daemon(settings: Settings, reload: Callable[[], Settings] | None = None)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.reread())
     return daemon.run()

@@ -42,7 +42,7 @@ class Ear:
         self._capture: CaptureThread | None = None
         self._kept: Source | None = None
         self._drain: _Drain | None = None
-        self._overflows = self._dropped = 0
+        self._overflows = self._dropped = self._captured = self._attempts = 0
         self.is_open = False
         self.openings = 0
 
@@ -107,10 +107,22 @@ class Ear:
         """Samples dropped since the start."""
         return self._dropped + (self._capture.ring.dropped if self._capture else 0)
 
+    @property
+    def captured(self) -> int:
+        """Samples captured since the start."""
+        return self._captured + (self._capture.ring.written if self._capture else 0)
+
+    @property
+    def attempts(self) -> int:
+        """Attempts to open a lost microphone again, since the start."""
+        return self._attempts + (self._capture.attempts if self._capture else 0)
+
     def _count(self) -> None:
         if self._capture is not None:
             self._overflows += self._capture.overflows
             self._dropped += self._capture.ring.dropped
+            self._captured += self._capture.ring.written
+            self._attempts += self._capture.attempts
 
 
 class _Drain:

@@ -48,6 +48,7 @@ class Engine:
         self._chunk = np.zeros(block_samples(recogniser, settings), dtype=np.int16)
         self._filled = 0
         self._next_partial = 0.0
+        self.processed = 0  # chunks since the start
 
     @property
     def loading(self) -> bool:
@@ -69,6 +70,7 @@ class Engine:
         waited = ear.waiting / SAMPLE_RATE
         self._filled = 0
         self._tell(self._recogniser.accept(chunk))
+        self.processed += 1
         self._health.chunk(len(chunk) / SAMPLE_RATE, time.monotonic() - began, waited)
         return True
 

@@ -83,6 +83,13 @@ class Operator:
                 return
             self._control.answer(request, self._carry_out(request.payload, request.fault))
 
+    def reread(self) -> None:
+        """Read the configuration again for somebody who reads the log alone."""
+        try:
+            self.reload()
+        except RefusedError as error:
+            _LOG.error("%s", error)
+
     def reload(self) -> dict[str, object]:
         """Read the configuration again; RefusedError, and nothing changed, where it is bad."""
         if self._reload is None:

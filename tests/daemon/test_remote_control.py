@@ -277,6 +277,14 @@ def test_reload_applies_what_it_can_and_names_what_takes_a_restart(house: House)
     assert house.ask(command="reload")["result"] == {"applied": [], "restart": ["mqtt.keepalive"]}
 
 
+def test_sighup_reads_the_configuration_again(house: House) -> None:
+    path = house.folder / "edgeasr.toml"
+    path.write_text(path.read_text().replace("numbers = true", "numbers = false"))
+    house.process.send(signal.SIGHUP)
+    wait_for(lambda: "changed: text.numbers" in house.log(), "the new configuration")
+    assert house.ask(command="ping")["ok"]
+
+
 def test_home_assistant_is_told_again_when_it_comes_up(house: House) -> None:
     assert house.listener.of(CONFIG)
     before = len(house.listener.of(CONFIG))
