@@ -33,6 +33,7 @@ _TICK = 1.0  # seconds between two looks at time-outs; data and publishing wake 
 _TICK_CONNECTING = 0.1
 _MOST_UNACKNOWLEDGED = 10  # some brokers take no more; paho cannot follow what they announce
 _MOST_QUEUED = 128  # messages with QoS 1 in paho, beyond which publishing is refused
+_LARGEST_PACKET = 1 << 20  # bytes; the broker keeps larger ones to itself, where MQTT 5 is spoken
 _UNSUPPORTED = "Unsupported protocol version"
 
 
@@ -86,7 +87,7 @@ class Session:
         if client is None:
             return
         try:
-            client.connect_async(mqtt.host, faults.port(mqtt), mqtt.keepalive)
+            client.connect_async(mqtt.host, faults.port(mqtt), mqtt.keepalive, properties=self._limits())
             client.reconnect()
             deadline = time.monotonic() + mqtt.connect_timeout
             while client.loop(_TICK if self.up else _TICK_CONNECTING) == MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -134,6 +135,13 @@ class Session:
             with contextlib.suppress(OSError):
                 # As a plain socket: a TLS object must not be shut down while another thread reads from it.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    def _limits(self) -> Properties | None:
+        if self._version is not MQTTProtocolVersion.MQTTv5:
+            return None
+        limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        limits.MaximumPacketSize = _LARGEST_PACKET
+        return limits
 
     def _make_client(self) -> Client:
         plan = self._plan
