@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOPICS = Topics("edgeasr", "kitchen")
-SPOKEN = recordings()[4]
+SPOKEN = recordings()[1]
 PARTIAL, FINAL = TOPICS.of(Kind.PARTIAL), TOPICS.of(Kind.FINAL)
 STATE, HEALTH = TOPICS.of(Kind.STATE), TOPICS.of(Kind.HEALTH)
 AVAILABILITY, MUTED = TOPICS.of(Kind.AVAILABILITY), TOPICS.of(Kind.MUTE_STATE)
