@@ -28,7 +28,7 @@ _SYNTH = _ROOT.parent / "shared/tts/synth.py"
 _RATE = 16000
 _MARGIN = 0.2  # seconds of quiet left around the speech
 _QUIET = 10 ** (-50 / 20)  # of the loudest sample: below this it is not speech any more
-_PEAK = 0.5
+_PEAK = 0.3
 
 
 def trim(samples: NDArray[np.float64]) -> NDArray[np.float64]:
