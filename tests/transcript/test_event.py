@@ -79,8 +79,23 @@ VALID: dict[SchemaName, list[Any]] = {
         {"command": "start_session", "label": "meeting-1"},
     ],
     SchemaName.RESPONSE: [
-        {"v": 1, "id": "a1", "command": "ping", "ok": True, "error": None, "result": {"uptime": 1}},
-        {"v": 1, "id": None, "command": None, "ok": False, "error": "not JSON; send an object"},
+        {
+            "v": 1,
+            "id": "a1",
+            "command": "ping",
+            "ok": True,
+            "code": None,
+            "error": None,
+            "result": {"uptime": 1},
+        },
+        {
+            "v": 1,
+            "id": None,
+            "command": None,
+            "ok": False,
+            "code": "invalid",
+            "error": "not JSON; send an object",
+        },
     ],
 }
 INVALID: list[tuple[SchemaName, Any]] = [
