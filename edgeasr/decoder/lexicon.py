@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from edgeasr.decoder.words import Words
 from edgeasr.errors import BundleError, RuntimeMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 BLANK: Final = "<blk>"
@@ -42,14 +43,24 @@ class Lexicon:
                 f"the units beside {source} must be distinct and begin with {BLANK}; rebuild the bundle"
             )
         self.units = tuple(units)
-        self._source = source
         index: dict[str, int] = {}
-        self._word_of: list[int] = []
-        self._pronunciation: list[str] = []
+        # A byte a unit and end to end: as many str would take ten times the memory, and leave it in pieces.
+        unit_bytes = {unit: bytes([number]) for number, unit in enumerate(self.units) if number > 0}
+        phones, word_of, ends = bytearray(), array("I"), array("I")
+
+        def keep(word: str, pronunciation: str) -> None:
+            word_of.append(index.setdefault(word, len(index)))
+            try:
+                phones.extend(b"".join([unit_bytes[unit] for unit in pronunciation.split()]))
+            except KeyError as error:
+                raise BundleError(
+                    f"{source} uses the unit {error}, which tokens.txt lacks; rebuild the bundle"
+                ) from error
+            ends.append(len(phones))
+
         for word, pronunciations in (extra_words or {}).items():
             for pronunciation in pronunciations:
-                self._word_of.append(index.setdefault(word, len(index)))
-                self._pronunciation.append(pronunciation)
+                keep(word, pronunciation)
         for line in entries:
             word, tab, pronunciation = line.partition("\t")
             if not tab or not pronunciation:
@@ -58,10 +69,10 @@ class Lexicon:
                         f"{source} has the line {line!r} without a tab and phones; rebuild the bundle"
                     )
                 continue
-            self._word_of.append(index.setdefault(word, len(index)))
-            self._pronunciation.append(pronunciation)
+            keep(word, pronunciation)
         if not index:
             raise BundleError(f"{source} holds no words; rebuild the bundle")
+        self._phones, self._word_of, self._ends = bytes(phones), word_of, ends
         self.words = Words(index)
 
     @classmethod
@@ -71,12 +82,13 @@ class Lexicon:
         """Read a bundle's `tokens.txt` and `lexicon.txt`; BundleError where they are missing or broken."""
         try:
             units = tokens.read_text(encoding="utf-8").split()
-            entries = lexicon.read_text(encoding="utf-8").splitlines()
+            with lexicon.open(encoding="utf-8") as lines:
+                entries = (line.rstrip("\r\n") for line in lines)
+                return cls(units, entries, extra_words=extra_words, source=str(lexicon))
         except (OSError, UnicodeDecodeError) as error:
             raise BundleError(
                 f"cannot read the bundle's tokens and lexicon ({error}); fetch it again"
             ) from error
-        return cls(units, entries, extra_words=extra_words, source=str(lexicon))
 
     def __len__(self) -> int:
         """Count the distinct words."""
@@ -92,21 +104,15 @@ class Lexicon:
         library = flashlight()
         tree = library.Trie(len(self.units), 0)
         insert = tree.insert
-        unit_index = {unit: number for number, unit in enumerate(self.units) if number > 0}
         scores = rank_scores(len(self.words)) if look_ahead else np.zeros(len(self.words), np.float32)
         crowded = self._crowded()
-        taken: dict[str, int] = {}
-        try:
-            for word, pronunciation in zip(self._word_of, self._pronunciation, strict=True):
-                if hash(pronunciation) in crowded:
-                    taken[pronunciation] = taken.get(pronunciation, 0) + 1
-                    if taken[pronunciation] > WORDS_PER_NODE:
-                        continue
-                insert([unit_index[unit] for unit in pronunciation.split()], word, scores[word])
-        except KeyError as error:
-            raise BundleError(
-                f"{self._source} uses the unit {error}, which tokens.txt lacks; rebuild the bundle"
-            ) from error
+        taken: dict[bytes, int] = {}
+        for word, pronunciation in zip(self._word_of, self._pronunciations(), strict=True):
+            if hash(pronunciation) in crowded:
+                taken[pronunciation] = taken.get(pronunciation, 0) + 1
+                if taken[pronunciation] > WORDS_PER_NODE:
+                    continue
+            insert(list(pronunciation), word, scores[word])
         tree.smear(library.SmearingMode.MAX)
         return tree
 
@@ -120,13 +126,18 @@ class Lexicon:
         return dictionary
 
     def release(self) -> None:
-        """Forget the pronunciations, some 20 MB for 130 k words, once the tree is built."""
-        self._word_of = []
-        self._pronunciation = []
+        """Forget the pronunciations once the tree is built."""
+        self._phones, self._word_of, self._ends = b"", array("I"), array("I")
+
+    def _pronunciations(self) -> Iterator[bytes]:
+        begin = 0
+        for end in self._ends:
+            yield self._phones[begin:end]
+            begin = end
 
     def _crowded(self) -> set[int]:
         """Hashes of the pronunciations that more words share than a node can hold."""
-        hashes = np.fromiter(map(hash, self._pronunciation), np.int64, len(self._pronunciation))
+        hashes = np.fromiter(map(hash, self._pronunciations()), np.int64, len(self._ends))
         values, counts = np.unique(hashes, return_counts=True)
         return set(values[counts > WORDS_PER_NODE].tolist())
 
