@@ -243,7 +243,7 @@ def test_mute_closes_the_stream_and_unmute_goes_on_where_it_was(house: House) ->
     after = house.next_partial()
     assert after["id"] != partial["id"]
     assert after["start"] > partial["end"]
-    assert house.open_recordings()
+    wait_for(house.open_recordings, "the next recording, should the partial have come in a pause between two")
 
 
 def test_anything_else_on_mute_set_changes_nothing(house: House) -> None:
