@@ -186,6 +186,9 @@ class Trainer:
         tables = [read_table(name.with_suffix(".tsv")) for name in names]
         whole = next((a for a, n in zip(arrays, names, strict=True) if n.stem == "train-1"), arrays[0])
         self.normaliser = statistics(whole)
+        if args.start:
+            kept = torch.load(args.start, map_location="cpu", weights_only=True)
+            self.normaliser = NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
         words = read_pronunciations(args.lexicon)
         noise = np.load(args.features / "noise.npy")
         noises = [
@@ -216,6 +219,15 @@ class Trainer:
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self.resume()
+        elif args.start:
+            self.start_from(args.start)
+
+    def start_from(self, path: Path) -> None:
+        """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
+        saved = torch.load(path, map_location=self.device, weights_only=True)
+        weights = {name: value.float() for name, value in saved["average"].items()}
+        self.model.load_state_dict(weights, strict=False)
+        self.average.load_state_dict(weights, strict=False)
 
     def resume(self) -> None:
         """Go on from the checkpoint."""
@@ -384,6 +396,7 @@ def main() -> None:
     parser.add_argument("--features", type=Path, default=Path("work/features"))
     parser.add_argument("--lexicon", type=Path, default=Path("work/lm/lexicon.txt"))
     parser.add_argument("--out", type=Path, default=Path("work/model"))
+    parser.add_argument("--start", type=Path, help="checkpoint of a shipped bundle to go on from")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--minutes", type=float, default=0.0, help="a time budget in place of --epochs")
     parser.add_argument("--batch-seconds", type=int, default=160)
