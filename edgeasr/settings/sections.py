@@ -113,8 +113,8 @@ class Decoder:
     """Search for the words."""
 
     mode: DecoderMode = setting(DecoderMode.BEAM, "beam, or greedy for low power")
-    beam: int = setting(50, "hypotheses kept a step", low=1, high=2000)
-    beam_tokens: int = setting(10, "units tried a step", low=1, high=200)
+    beam: int = setting(100, "hypotheses kept a step", low=1, high=2000)
+    beam_tokens: int = setting(15, "units tried a step", low=1, high=200)
     beam_threshold: float = setting(
         25.0, "score below the best at which a hypothesis is dropped", low=1, high=1000
     )
@@ -123,7 +123,7 @@ class Decoder:
         None, "weight of the language model; the bundle's if unset", low=0, high=20
     )
     least_confidence: float = setting(
-        0.3, "utterances less sure than this are taken for noise and not published", low=0, high=1
+        0.2, "utterances less sure than this are taken for noise and not published", low=0, high=1
     )
     word_score: float | None = setting(None, "bonus for each word; the bundle's if unset", low=-20, high=20)
 
