@@ -30,12 +30,14 @@ def objects(result: Result) -> list[dict[str, Any]]:
 
 
 def assert_same_words(some: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
-    """Compare words and times; confidences loosely, since flashlight orders equal rivals by their addresses."""
+    """Compare words and times.
+
+    Not confidences: which of equally good rivals a full beam keeps is left to their addresses by flashlight, and
+    a word's confidence weighs its rivals.
+    """
     assert [(w["word"], w["start"], w["end"]) for w in some] == [
         (w["word"], w["start"], w["end"]) for w in others
     ]
-    for one, other in zip(some, others, strict=True):
-        assert one["confidence"] == pytest.approx(other["confidence"], abs=0.1)
 
 
 def sound(path: Path) -> NDArray[np.float64]:
