@@ -2,7 +2,7 @@
 
 python -m tools.acoustic.keep --checkpoint work/model/best.pt --out models/checkpoints/edgeasr-en-1.pt
 
-A training goes on from it with `--start`; quantising it needs nothing else either.
+A training goes on from it with `--weights`; quantising it needs nothing else either.
 """
 
 from __future__ import annotations

@@ -186,8 +186,8 @@ class Trainer:
         tables = [read_table(name.with_suffix(".tsv")) for name in names]
         whole = next((a for a, n in zip(arrays, names, strict=True) if n.stem == "train-1"), arrays[0])
         self.normaliser = statistics(whole)
-        if args.start:
-            kept = torch.load(args.start, map_location="cpu", weights_only=True)
+        if args.weights:
+            kept = torch.load(args.weights, map_location="cpu", weights_only=True)
             self.normaliser = NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
         words = read_pronunciations(args.lexicon)
         noise = np.load(args.features / "noise.npy")
@@ -219,8 +219,8 @@ class Trainer:
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self.resume()
-        elif args.start:
-            self.start_from(args.start)
+        elif args.weights:
+            self.start_from(args.weights)
 
     def start_from(self, path: Path) -> None:
         """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
@@ -316,12 +316,12 @@ class Trainer:
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def over(self, done: float) -> bool:
-        """Whether to stop, as the first process sees it."""
-        flag = torch.tensor(float(done >= 1.0))
+    def agreed(self, done: float) -> float:
+        """Progress as the first process sees it: clocks differ, and with them learning rates and weights would."""
+        progress = torch.tensor(done, dtype=torch.float64)
         if self.world > 1:
-            dist.broadcast(flag, 0)
-        return bool(flag)
+            dist.broadcast(progress, 0)
+        return float(progress)
 
     def epoch(self, bar: Progress) -> None:
         """One pass over the training set."""
@@ -335,8 +335,8 @@ class Trainer:
         task = bar.add_task(f"epoch {self.progress.epoch}", total=len(loader), loss=math.nan)
         losses, began, audio, last = [], time.monotonic(), 0.0, time.monotonic()
         for number, batch in enumerate(loader):
-            done = self.share_done(number / len(loader))
-            if self.over(done):
+            done = self.agreed(self.share_done(number / len(loader)))
+            if done >= 1.0:
                 break
             losses.append(self.update(batch, done))
             audio += float(batch.steps.sum()) * STRIDE / 100
@@ -386,7 +386,7 @@ class Trainer:
         )  # fmt: skip
         hidden = self.rank > 0 or not sys.stdout.isatty()
         with Progress(*columns, transient=True, disable=hidden) as bar:
-            while not self.over(self.share_done(0.0)):
+            while self.agreed(self.share_done(0.0)) < 1.0:
                 self.epoch(bar)
 
 
@@ -396,7 +396,7 @@ def main() -> None:
     parser.add_argument("--features", type=Path, default=Path("work/features"))
     parser.add_argument("--lexicon", type=Path, default=Path("work/lm/lexicon.txt"))
     parser.add_argument("--out", type=Path, default=Path("work/model"))
-    parser.add_argument("--start", type=Path, help="checkpoint of a shipped bundle to go on from")
+    parser.add_argument("--weights", type=Path, help="checkpoint of a shipped bundle to go on from")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--minutes", type=float, default=0.0, help="a time budget in place of --epochs")
     parser.add_argument("--batch-seconds", type=int, default=160)
