@@ -1,4 +1,4 @@
-"""From data to a bundle in one command: prepare, lexicon, language model, train, quantise, package, evaluate.
+"""From data to a bundle in one command: prepare, lexicon, language model, align, train, quantise, package, evaluate.
 
 python -m tools.build --shared ../shared --work work                the shipped recipe
 python -m tools.build --shared ../shared --work work/small --small  the same path on a handful of utterances
@@ -75,6 +75,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         Step("prepare", tool("acoustic.prepare", "--shared", shared, "--out", features, *prepare)),
         Step("lexicon", tool("lexicon", "--shared", shared, "--out", lm, *size)),
         Step("lm", tool("lm", "--shared", shared, "--lexicon", lm / "lexicon.txt", "--out", lm, *language)),
+        Step("align", tool("acoustic.align", "--features", features, "--lexicon", lm / "lexicon.txt")),
         Step("train", training(args)),
         Step(
             "quantise",

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+SILENCE = 0
+"""State number of silence; phone `p` (from 0) has the states 1 + 3 p to 3 + 3 p."""
+UNKNOWN = 255
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """Where an utterance's frames lie, and what is said."""
@@ -47,11 +52,20 @@ def read_pronunciations(path: Path) -> dict[str, tuple[str, ...]]:
     return words
 
 
+def read_all_pronunciations(path: Path) -> dict[str, list[tuple[str, ...]]]:
+    """Read all pronunciations of each word, the commonest first."""
+    words: dict[str, list[tuple[str, ...]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, phones = line.split("\t")
+        words.setdefault(word, []).append(tuple(phones.split()))
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """float32[batch, frames, mels], valid steps, unit targets end to end, and how many each utterance has.
 
-    `labels`: int64[batch, steps], the unit of each step where it is known, else -1; see `align`.
+    `labels`: int64[batch, steps], the phone state of each step where it is known, else -1; see `align`.
     """
 
     features: torch.Tensor
@@ -92,15 +106,34 @@ class BatchSet(Dataset[Batch]):
             ]
             for table in tables
         ]
-        self.labels: list[NDArray[np.int8] | None] = [None] * len(tables)
-        """Labels of each table's steps, end to end, where there are any."""
-        self._first_steps = [np.cumsum([0] + [u.frames // 3 for u in table]) for table in tables]
+        self._states: NDArray[np.uint8] | None = None
+        self._plain: list[Utterance] = []
         self.thin: dict[str, float] = {}
         """Share of a part's utterances that an epoch takes, where it is not all of them."""
         self.speed_shares: list[float] | None = None
         """How often each table (speed) is drawn; evenly if not set."""
         self._batches: list[list[tuple[int, int]]] = []
         self._seed = 0
+
+    def use_alignment(self, folder: Path, units: dict[str, int]) -> None:
+        """Take the states of `align` as labels, and the phones that it found spoken as targets."""
+        self._states = np.load(folder / "states-train-1.npy", mmap_mode="r")
+        self._plain = read_table(folder / "train-1.tsv")
+        lines = (folder / "spoken-train-1.tsv").read_text(encoding="utf-8").splitlines()
+        spoken = {name: phones for name, _, phones in (line.split("\t") for line in lines)}
+        for table, targets in zip(self._tables, self._targets, strict=True):
+            for index, utterance in enumerate(table):
+                targets[index] = [units[p] for p in spoken.get(utterance.id, "").split()]
+
+    def _labels(self, speed: int, index: int) -> NDArray[np.int64]:
+        """Label of each step of an utterance at one of the speeds; empty where there is none."""
+        if self._states is None:
+            return np.zeros(0, dtype=np.int64)
+        plain, frames = self._plain[index], self._tables[speed][index].frames
+        middles = (np.arange(frames // 3) * 3 + 1.5) * (plain.frames / frames)
+        labels = self._states[plain.first + middles.astype(np.int64)].astype(np.int64)
+        labels[labels == UNKNOWN] = -1
+        return labels
 
     def plan(self, seed: int, *, short_first: bool = False) -> None:
         """Draw the batches of an epoch: one speed for each utterance, similar lengths together, shuffled."""
@@ -135,7 +168,7 @@ class BatchSet(Dataset[Batch]):
         rng = np.random.default_rng((self._seed, number))
         augmenter = Augmenter(self._augment, self._noises, self._rooms, rng) if self._augment else None
         frames, targets, parts = [], [], []
-        known: list[tuple[int, NDArray[np.int8]]] = []
+        known: list[tuple[int, NDArray[np.int64]]] = []
         for speed, index in self._batches[number]:
             utterance = self._tables[speed][index]
             raw = self._arrays[speed][utterance.first : utterance.first + utterance.frames].astype(np.float32)
@@ -144,10 +177,7 @@ class BatchSet(Dataset[Batch]):
                 raw, before = augmenter.signal(raw, self._lag)
             else:
                 raw = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], self._lag, axis=0)])
-            labels = self.labels[speed]
-            first = self._first_steps[speed][index]
-            last = first + utterance.frames // 3
-            known.append((before // 3, np.zeros(0, np.int8) if labels is None else labels[first:last]))
+            known.append((before // 3, self._labels(speed, index)))
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)
@@ -167,8 +197,8 @@ class BatchSet(Dataset[Batch]):
                 augmenter.masks(features[row, : len(item)])
         steps = np.full((len(frames), longest // 3), -1, dtype=np.int64)
         for row, (start, labels) in enumerate(known):
-            if len(labels):
-                steps[row, : len(frames[row]) // 3] = 0
+            if len(labels) and labels[0] >= 0:
+                steps[row, : len(frames[row]) // 3] = SILENCE
                 steps[row, start : start + len(labels)] = labels
         return Batch(
             torch.from_numpy(features),

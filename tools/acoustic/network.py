@@ -31,6 +31,7 @@ class NetworkConfig:
     kernel: int = 9
     right: int = 1
     units: int = 40
+    states: int = 118
 
     @property
     def lag_steps(self) -> int:
@@ -105,23 +106,17 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
         self.norm = nn.BatchNorm1d(config.dim)
         self.output = nn.Linear(config.dim, config.units)
-        # Auxiliary outputs for training alone: CTC half-way up, and a label for each step (see `align`).
-        self.middle = nn.Linear(config.dim, config.units)
-        self.framewise = nn.Linear(config.dim, config.units)
+        # For training alone: which state of which phone each step holds (see `align`).
+        self.framewise = nn.Linear(config.dim, config.states)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """[batch, frames, mels] to logits [batch, steps, units]: the output, the middle's, the step-wise ones."""
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """[batch, frames, mels] to logits: those of the units and those of the phones' states, [batch, steps, …]."""
         x = self.front(features)
-        middle = None
-        for index, block in enumerate(self.blocks):
+        for block in self.blocks:
             x = block(x)
-            if index == len(self.blocks) // 2:
-                middle = self.middle(x)
         x = self.norm(x.transpose(1, 2)).transpose(1, 2)
-        assert middle is not None  # noqa: S101 - there is always a middle block
-        return self.output(x), middle, self.framewise(x)
+        return self.output(x), self.framewise(x)
 
     def shipped_parameters(self) -> int:
         """Parameters that end up in the int8 graph."""
-        unshipped = [*self.middle.parameters(), *self.framewise.parameters()]
-        return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in unshipped)
+        return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in self.framewise.parameters())

@@ -33,54 +33,16 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from edgeasr.decoder.g2p import PHONES
 from edgeasr.frontend import NormaliserConfig
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
+from tools.acoustic.muon import Muon
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 
-PHONES = [
-    "AA",
-    "AE",
-    "AH",
-    "AO",
-    "AW",
-    "AY",
-    "B",
-    "CH",
-    "D",
-    "DH",
-    "EH",
-    "ER",
-    "EY",
-    "F",
-    "G",
-    "HH",
-    "IH",
-    "IY",
-    "JH",
-    "K",
-    "L",
-    "M",
-    "N",
-    "NG",
-    "OW",
-    "OY",
-    "P",
-    "R",
-    "S",
-    "SH",
-    "T",
-    "TH",
-    "UH",
-    "UW",
-    "V",
-    "W",
-    "Y",
-    "Z",
-    "ZH",
-]
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _EMA_DECAY = 0.998
+_GUIDE, _GUIDE_AT_END = 4.0, 0.4  # weight of the phone states' cross-entropy beside CTC, which counts by unit
 
 
 @dataclass
@@ -136,8 +98,7 @@ def phone_errors(model: Network, data: BatchSet) -> dict[str, float]:
     total: dict[str, int] = {}
     for number in range(len(data)):
         batch = data[number]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            best = model(batch.features)[0].argmax(dim=-1)
+        best = model(batch.features)[0].argmax(dim=-1)
         offset = 0
         for row, part in enumerate(batch.parts):
             length = int(batch.lengths[row])
@@ -175,12 +136,11 @@ class Trainer:
         others = [p for p in self.model.parameters() if id(p) not in known]
         # Muon (Jordan et al. 2024) for the blocks' matrices, where it learns from fewer updates than AdamW.
         self.optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(
-                matrices, lr=args.rate, weight_decay=args.weight_decay, adjust_lr_fn="match_rms_adamw"
-            ),
+            Muon(matrices, lr=args.rate, weight_decay=args.weight_decay),
             torch.optim.AdamW(others, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0),
         ]
         self.progress = Progressed()
+        self.frames_right = math.nan
         names = sorted(args.features.glob("train-*.npy"))
         arrays = [np.load(name, mmap_mode="r") for name in names]
         tables = [read_table(name.with_suffix(".tsv")) for name in names]
@@ -202,10 +162,8 @@ class Trainer:
             AugmentConfig().scaled(args.distort),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
-        for place, name in enumerate(names):
-            labels = name.with_name(f"labels-{name.name}")
-            if labels.exists():
-                self.train_set.labels[place] = np.load(labels, mmap_mode="r")
+        if (args.features / "states-train-1.npy").exists():
+            self.train_set.use_alignment(args.features, UNITS)
         if args.plain_share and len(names) > 1:
             rest = (1.0 - args.plain_share) / (len(names) - 1)
             self.train_set.speed_shares = [args.plain_share if n.stem == "train-1" else rest for n in names]
@@ -225,7 +183,12 @@ class Trainer:
     def start_from(self, path: Path) -> None:
         """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
         saved = torch.load(path, map_location=self.device, weights_only=True)
-        weights = {name: value.float() for name, value in saved["average"].items()}
+        ours = self.model.state_dict()
+        weights = {
+            name: value.float()
+            for name, value in saved["average"].items()
+            if name in ours and ours[name].shape == value.shape
+        }
         self.model.load_state_dict(weights, strict=False)
         self.average.load_state_dict(weights, strict=False)
 
@@ -253,7 +216,7 @@ class Trainer:
                 "network": self.config.to_dict(),
                 "prior_mean": self.normaliser.prior_mean,
                 "scale": self.normaliser.scale,
-                "units": PHONES,
+                "units": list(PHONES),
             },
             partial,
         )
@@ -276,15 +239,18 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = self.rate(done)
         lag = self.config.lag_steps
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            logits, middle, framewise = self.model(batch.features.to(self.device))
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
+            logits, framewise = self.model(batch.features.to(self.device))
         loss = ctc(logits, batch, lag)
-        total = loss + 0.3 * ctc(middle, batch, lag // 2)
+        total = loss
         if (batch.labels >= 0).any():
             steps = framewise.shape[1] - lag
-            total = total + functional.cross_entropy(
-                framewise[:, lag:].float().flatten(0, 1), batch.labels[:, :steps].flatten(), ignore_index=-1
-            )
+            guessed = framewise[:, lag:].float().flatten(0, 1)
+            known = batch.labels[:, :steps].flatten().to(self.device)
+            labelled = functional.cross_entropy(guessed, known, ignore_index=-1)
+            total = loss + (_GUIDE * (1.0 - done) + _GUIDE_AT_END) * labelled
+            with torch.no_grad():
+                self.frames_right = float((guessed.argmax(dim=-1) == known)[known >= 0].float().mean())
         total.backward()
         if self.world > 1:
             self.share_gradients()
@@ -346,10 +312,8 @@ class Trainer:
             bar.update(task, advance=1, loss=float(np.mean(losses[-50:])))
             if number % 50 == 49 and self.rank == 0:
                 speed = audio * self.world / (now - began)
-                print(
-                    f"  {number + 1}/{len(loader)} loss {np.mean(losses[-50:]):.3f} {speed:.0f} s/s",
-                    flush=True,
-                )
+                recent = f"loss {np.mean(losses[-50:]):.3f} states {self.frames_right:.3f}"
+                print(f"  {number + 1}/{len(loader)} {recent} {speed:.0f} s/s", flush=True)
         bar.remove_task(task)
         self.progress.epoch += 1
         if self.rank == 0:
@@ -413,6 +377,12 @@ def main() -> None:
         "--plain-share", type=float, help="how often speech keeps its own speed (default: evenly)"
     )
     parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 1")
+    parser.add_argument(
+        "--bf16",
+        action=argparse.BooleanOptionalAction,
+        default=torch.cuda.is_available() or torch.cpu._is_amx_tile_supported(),  # noqa: SLF001
+        help="matrix products in bfloat16 (default: where the processor is faster at it)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
