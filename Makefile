@@ -12,10 +12,10 @@ SPEECH := edgeasr/demo/speech
 FILES ?= $(wildcard $(SPEECH)/*.flac)
 REFERENCE ?= $(SPEECH)/speech.tsv
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test test-build check bench clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.done-demo ## install what is missing, then see it at work: speech in, transcripts out over MQTT
 	@$(PY) -m edgeasr demo $(ARGS)
@@ -24,6 +24,9 @@ test: $(VENV)/.done-test ## install what is missing, then run all tests (ARGS="-
 	@tools/setup.sh mosquitto
 	@tools/setup.sh systemd
 	@$(PY) -m pytest $(ARGS)
+
+test-build: $(VENV)/.done-test-build ## build a bundle from a handful of utterances, all tools in turn (needs ../shared; 2 GB of wheels)
+	@$(PY) -m pytest tests/tools $(ARGS)
 
 check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and all tests
 	@$(PY) -m ruff check .
@@ -41,6 +44,7 @@ clean: ## remove the virtual environment, caches and build outputs
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.done-check: EXTRAS := test,dev
+$(VENV)/.done-test-build: EXTRAS := test,tools
 $(VENV)/.done-%: EXTRAS = $*
 $(VENV)/.done-%: pyproject.toml tools/setup.sh
 	@tools/setup.sh venv $(VENV) $(EXTRAS)

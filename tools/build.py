@@ -1,4 +1,4 @@
-"""From data to a bundle in one command: prepare, lexicon, language model, align, train, quantise, package, evaluate.
+"""From data to a bundle in one command: lexicon, language model, features, alignment, network, int8 graph, tuning.
 
 python -m tools.build --shared ../shared --work work                the shipped recipe
 python -m tools.build --shared ../shared --work work/small --small  the same path on a handful of utterances
@@ -14,6 +14,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+_SMALL_NETWORK = (
+    "--epochs", 10, "--dim", 64, "--hidden", 128, "--blocks", 3, "--batch-seconds", 20, "--workers", 0, "--threads", 1,
+    "--rate", 5e-3,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,82 +37,75 @@ def tool(name: str, *arguments: object) -> tuple[str, ...]:
 def training(args: argparse.Namespace) -> tuple[str, ...]:
     """Training's command: processes of one thread each where there are several cores and no GPU."""
     work: Path = args.work
-    options: list[object] = ["--features", work / "features", "--lexicon", work / "lm/lexicon.txt"]
-    options += ["--out", work / "model"]
+    options = ["--features", work / "features", "--lexicon", work / "lm/lexicon.txt", "--out", work / "model"]
     if args.small:
-        options += [
-            "--epochs",
-            2,
-            "--dim",
-            64,
-            "--hidden",
-            128,
-            "--blocks",
-            3,
-            "--batch-seconds",
-            30,
-            "--workers",
-            0,
-        ]
-    elif args.minutes:
-        options += ["--minutes", args.minutes]
-    else:
-        options += ["--epochs", args.epochs]
-    if args.processes > 1 and not args.small:
-        return (
-            sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(args.processes),
-            *tool("acoustic.train", *options)[1:],
-        )  # fmt: skip
-    return tool("acoustic.train", *options)
+        return tool("acoustic.train", *options, *_SMALL_NETWORK)
+    length = ["--minutes", args.minutes] if args.minutes else ["--epochs", args.epochs]
+    command = tool("acoustic.train", *options, *length)
+    if args.processes > 1:
+        launcher = ("-m", "torch.distributed.run", "--nproc-per-node", str(args.processes))
+        return (sys.executable, *launcher, *command[1:])
+    return command
 
 
 def steps(args: argparse.Namespace) -> list[Step]:
     """All steps in order."""
-    work, shared, small = args.work, args.shared, args.small
-    features, lm, encoder = work / "features", work / "lm", work / "encoder.tflite"
-    best = work / "model/best.pt"
-    prepare = ["--limit", 60, "--speeds", 1.0] if small else []
-    language = ["--megabytes", 2, "--order", 3] if small else []
-    size = ["--size", 20_000] if small else []
-    calibrate = ["--utterances", 4] if small else []
-    evaluate = ["--limit", 5, "--no-background"] if small else []
+    work, small = args.work, args.small
+    shared = work / "data" if small else args.shared
+    features, lm, encoder, best = (
+        work / "features",
+        work / "lm",
+        work / "encoder.tflite",
+        work / "model/best.pt",
+    )
+    lexicon = lm / "lexicon.txt"
+    tuned, confidence, results = work / "tune.json", work / "confidence.json", work / "results.json"
+    parts = ("--checkpoint", best, "--encoder", encoder, "--lm", lm, "--out", args.out)
+    decided = ("--tuned", tuned, "--confidence", confidence)
+    common = ("--shared", shared, "--bundle", args.out)
+
+    def only_small(*options: object) -> tuple[object, ...]:
+        return options if small else ()
+
+    sample = [Step("sample", tool("sample", "--shared", args.shared, "--out", shared))] if small else []
     return [
-        Step("prepare", tool("acoustic.prepare", "--shared", shared, "--out", features, *prepare)),
-        Step("lexicon", tool("lexicon", "--shared", shared, "--out", lm, *size)),
-        Step("lm", tool("lm", "--shared", shared, "--lexicon", lm / "lexicon.txt", "--out", lm, *language)),
-        Step("align", tool("acoustic.align", "--features", features, "--lexicon", lm / "lexicon.txt")),
+        *sample,
+        Step(
+            "lexicon",
+            tool("lexicon", "--shared", shared, "--out", lm, *only_small("--size", 9000, "--learn-from", 9000)),
+        ),
+        Step(
+            "lm",
+            tool("lm", "--shared", shared, "--lexicon", lexicon, "--out", lm, *only_small("--megabytes", 1)),
+        ),
+        Step(
+            "prepare",
+            tool("acoustic.prepare", "--shared", shared, "--out", features, *only_small("--speeds", 1.0)),
+        ),
+        Step("align", tool("acoustic.align", "--features", features, "--lexicon", lexicon)),
         Step("train", training(args)),
         Step(
             "quantise",
             tool(
-                "acoustic.quantise",
-                "--checkpoint",
-                best,
-                "--features",
-                features,
-                "--out",
-                encoder,
-                *calibrate,
+                "acoustic.quantise", "--checkpoint", best, "--features", features, "--out", encoder,
+                *only_small("--utterances", 4),
             ),
         ),
+        Step("draft", tool("package", *parts)),
         Step(
-            "package",
-            tool("package", "--checkpoint", best, "--encoder", encoder, "--lm", lm, "--out", args.out),
+            "tune",
+            tool(
+                "tune", *common, "--cache", work / "log-probs.npz", "--out", tuned, "--confidence", confidence,
+                "--plot", work / "calibration.png", *only_small("--rounds", 1, "--word-score", "--blank-penalty"),
+            ),
         ),
+        Step("package", tool("package", *parts, *decided)),
         Step(
             "evaluate",
-            tool(
-                "evaluate",
-                "--shared",
-                shared,
-                "--bundle",
-                args.out,
-                "--out",
-                work / "evaluation.json",
-                *evaluate,
-            ),
+            tool("evaluate", *common, "--out", work / "evaluation.json", "--results", results),
         ),
-    ]
+        Step("finish", tool("package", *parts, *decided, "--results", results)),
+    ]  # fmt: skip
 
 
 def main() -> None:

@@ -88,6 +88,7 @@ def main() -> None:
     )
     parser.add_argument("--card", type=Path, help="model card to copy")
     parser.add_argument("--confidence", type=Path, help="JSON with fitted confidence coefficients")
+    parser.add_argument("--tuned", type=Path, help="JSON of `tools.tune`, for the decoder's parameters")
     parser.add_argument("--results", type=Path, help="JSON with measured results")
     parser.add_argument("--out", type=Path, default=Path("models/edgeasr-en"))
     parser.add_argument("--version", default="1")
@@ -96,6 +97,10 @@ def main() -> None:
     parser.add_argument("--word-score", type=float, default=0.0)
     parser.add_argument("--blank-penalty", type=float, default=0.0)
     args = parser.parse_args()
+    if args.tuned:
+        best = json.loads(args.tuned.read_text(encoding="utf-8"))["best"]
+        args.lm_weight, args.word_score = best["lm_weight"], best["word_score"]
+        args.blank_penalty = best["blank_penalty"]
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.encoder, args.out / "encoder.tflite")
     if args.edgetpu:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import tracemalloc
-from typing import Any
 
 import numpy as np
 import pytest
+from one_pass import assert_chained_hops_equal_one_pass, features
 
 from edgeasr.bundle import Bundle, locate
 from edgeasr.encoder import Accelerator, open_encoder
-from edgeasr.encoder.interpreter import available, load_interpreter
 from edgeasr.errors import AcceleratorError
 
 
@@ -20,46 +18,8 @@ def bundle() -> Bundle:
     return locate("edgeasr-en")
 
 
-def features(bundle: Bundle, hops: int) -> np.ndarray:
-    shape = (hops * bundle.manifest.encoder.hop_frames, bundle.manifest.features.mels)
-    smooth = np.cumsum(np.random.default_rng(5).standard_normal(shape), axis=0) * 0.3
-    return (smooth - smooth.mean(axis=0)).clip(-3, 3).astype(np.float32)
-
-
-def one_pass(bundle: Bundle, frames: np.ndarray) -> np.ndarray:
-    """The same graph, resized to take all frames in one call; int8 logits."""
-    path = bundle.file(bundle.manifest.encoder.file)
-    named = load_interpreter(path)
-    runner = named.get_signature_runner(next(iter(named.get_signature_list())))
-    inputs: dict[str, dict[str, Any]] = runner.get_input_details()
-    logits = runner.get_output_details()["logits"]
-    interpreter = importlib.import_module(available().value).Interpreter(str(path))
-    interpreter.resize_tensor_input(inputs["features"]["index"], [1, len(frames), frames.shape[1], 1])
-    interpreter.allocate_tensors()
-    scale, zero = inputs["features"]["quantization"]
-    quantised = np.clip(np.rint(frames * np.float32(1 / scale) + np.float32(zero)), -128, 127).astype(np.int8)
-    interpreter.set_tensor(inputs["features"]["index"], quantised[None, :, :, None])
-    for name, detail in inputs.items():
-        if name.startswith("state_"):
-            interpreter.set_tensor(
-                detail["index"], np.full(detail["shape"], detail["quantization"][1], dtype=np.int8)
-            )
-    interpreter.invoke()
-    values: np.ndarray = interpreter.get_tensor(logits["index"])[0, :, 0].astype(np.float32)
-    values = values * np.float32(logits["quantization"][0])
-    shifted = values - values.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 def test_chained_hops_equal_one_long_pass(bundle: Bundle) -> None:
-    frames = features(bundle, 40)
-    encoder = open_encoder(bundle, "cpu")
-    hop = encoder.hop_frames
-    chained = np.concatenate([encoder.step(frames[i : i + hop]).copy() for i in range(0, len(frames), hop)])
-    np.testing.assert_allclose(chained, one_pass(bundle, frames), atol=1e-5)
-    assert len(np.unique(chained.argmax(axis=1))) > 1, (
-        "the input must move the output for this to show anything"
-    )
+    assert_chained_hops_equal_one_pass(bundle)
 
 
 def test_reset_brings_back_the_first_answer(bundle: Bundle) -> None:

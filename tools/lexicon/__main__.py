@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import islice
 from pathlib import Path
 
 from edgeasr.decoder.g2p import PHONES, Pronouncer
@@ -23,27 +24,34 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--size", type=int, default=125_000, help="words at most (default: %(default)s)")
+    parser.add_argument(
+        "--learn-from",
+        type=int,
+        metavar="WORDS",
+        help="so many words for the letter-to-sound model (default: all)",
+    )
     options = parser.parse_args()
     try:
-        build(options.shared, options.out, options.size)
+        build(options.shared, options.out, options.size, options.learn_from)
     except EdgeasrError as error:
         print(f"lexicon: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def build(shared: Path, out: Path, size: int) -> None:
+def build(shared: Path, out: Path, size: int, learn_from: int | None = None) -> None:
     """Measure the letter-to-sound model on held-out words, train it on all, write the files and a report."""
     out.mkdir(parents=True, exist_ok=True)
     known = dictionary()
+    learnt = dict(islice(known.items(), 0, None, -(-len(known) // (learn_from or len(known)))))
     model = out / "g2p.npz"
-    train({word: said for word, said in known.items() if not held_out(word)}, model)
-    test = {word: said for word, said in known.items() if held_out(word) and len(word) > 1}
+    train({word: said for word, said in learnt.items() if not held_out(word)}, model)
+    test = {word: said for word, said in learnt.items() if held_out(word) and len(word) > 1}
     phone_errors, word_errors = errors(Pronouncer.load(model), test)
     print(
         f"g2p on {len(test)} held-out words: {phone_errors:.2%} phone errors, {word_errors:.1%} words wrong"
     )
-    train(known, model)
+    train(learnt, model)
     words, common = choose(shared, known, size)
     sources = write_lexicon(words, Lexicon(Pronouncer.load(model), known, common), out / "lexicon.txt")
     (out / "tokens.txt").write_text("\n".join(("<blk>", *PHONES)) + "\n", encoding="utf-8")
