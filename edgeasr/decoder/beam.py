@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.decoder.confidence import ConfidenceModel, Evidence, acoustic_evidence, log_shares
 from edgeasr.decoder.emissions import Emissions
+from edgeasr.decoder.graft import Graft
 from edgeasr.decoder.hypothesis import Hypothesis, Word
 from edgeasr.decoder.lexicon import flashlight
 from edgeasr.decoder.path import Path, Track, settled_words
+from edgeasr.decoder.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +81,8 @@ class BeamDecoder:
         self.options = options = self._suited(options or SearchOptions())
         self._wanted = options
         self._search = self._make_search(options)
+        self._graft, self._vocabulary = Graft(trie), Vocabulary()
+        self._wanted_vocabulary = self._vocabulary
         self._step_seconds = step_seconds
         self._confidence = confidence or ConfidenceModel()
         self._emissions = Emissions(
@@ -96,6 +100,10 @@ class BeamDecoder:
             self.options = self._wanted
             self._search = self._make_search(self.options)
         self._search.decode_begin()
+        if self._wanted_vocabulary is not self._vocabulary:
+            self._vocabulary = self._wanted_vocabulary
+            self._graft.remove()
+            self._graft.put(self._vocabulary.twigs)
         self._emissions.begin()
         self._settled: list[Word] = []
         self._settled_evidence: list[Evidence] = []
@@ -107,6 +115,10 @@ class BeamDecoder:
     def retune(self, options: SearchOptions) -> None:
         """Search so from the next utterance on; what concerns blanks stays as it is."""
         self._wanted = self._suited(options)
+
+    def adopt(self, vocabulary: Vocabulary) -> None:
+        """Know these words of the user's, in place of those before, from the next utterance on."""
+        self._wanted_vocabulary = vocabulary
 
     def _suited(self, options: SearchOptions) -> SearchOptions:
         is_without = isinstance(self._language_model, flashlight().ZeroLM)
@@ -142,7 +154,7 @@ class BeamDecoder:
 
     def partial(self) -> Hypothesis:
         """Best complete words so far."""
-        best = Path(self._search.get_best_hypothesis(0))
+        best = self._path(self._search.get_best_hypothesis(0))
         live = [self._word(track)[0] for track in best.tracks(self._emissions.fed_steps)]
         words = (*self._settled, *live)
         return Hypothesis(words, best.score + self._lost_score, min(self._stable, len(words)))
@@ -178,9 +190,12 @@ class BeamDecoder:
         """Seconds decoded since the utterance began."""
         return self._emissions.steps * self._step_seconds
 
+    def _path(self, result: Any) -> Path:
+        return Path(result, self._vocabulary.same)
+
     def _paths(self) -> list[Path]:
         """All live hypotheses, best first."""
-        paths = [Path(result) for result in self._search.get_all_final_hypothesis()]
+        paths = [self._path(result) for result in self._search.get_all_final_hypothesis()]
         paths.sort(key=lambda path: -path.score)
         return paths
 
@@ -196,7 +211,7 @@ class BeamDecoder:
         if closed:
             self._prune(best, best.ends[closed - 1] + 1)
         elif len(best) > _FORCE_AFTER:
-            known = Path(self._search.get_best_hypothesis(_FORCE_KEEP))
+            known = self._path(self._search.get_best_hypothesis(_FORCE_KEEP))
             if len(known) > 1:
                 self._prune(best, len(known) - 1)
 
@@ -223,7 +238,7 @@ class BeamDecoder:
         end = track.begin + len(units)
         evidence = acoustic_evidence(self._emissions.window(track.begin, end), units, agreement)
         word = Word(
-            text=self._words[track.word],
+            text=self._vocabulary.names.get(track.word) or self._words[track.word],
             start=round(track.begin * self._step_seconds, 4),
             end=round(end * self._step_seconds, 4),
             confidence=self._confidence.confidence(evidence),
