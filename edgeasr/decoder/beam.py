@@ -15,10 +15,10 @@ from edgeasr.decoder.path import Path, Track, settled_words
 from edgeasr.decoder.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
+
+    from edgeasr.decoder.words import Words
 
 _SETTLE_EVERY: Final = 24  # rows between looks at what all hypotheses agree on: about one second of speech
 _FORCE_AFTER: Final = 500  # rows without agreement, 15 s of speech at least: then the best hypothesis decides
@@ -66,7 +66,7 @@ class BeamDecoder:
 
     def __init__(  # noqa: PLR0913
         self,
-        words: Sequence[str],
+        words: Words,
         units: int,
         trie: Any,
         language_model: Any,
@@ -75,9 +75,8 @@ class BeamDecoder:
         options: SearchOptions | None = None,
         confidence: ConfidenceModel | None = None,
     ) -> None:
-        self._words = words
-        self._units = units
-        self._trie, self._language_model = trie, language_model
+        self.words, self.language_model = words, language_model
+        self._units, self._trie = units, trie
         self.options = options = self._suited(options or SearchOptions())
         self._wanted = options
         self._search = self._make_search(options)
@@ -121,7 +120,7 @@ class BeamDecoder:
         self._wanted_vocabulary = vocabulary
 
     def _suited(self, options: SearchOptions) -> SearchOptions:
-        is_without = isinstance(self._language_model, flashlight().ZeroLM)
+        is_without = isinstance(self.language_model, flashlight().ZeroLM)
         return without_language_model(options) if is_without else options
 
     def _make_search(self, options: SearchOptions) -> Any:
@@ -137,7 +136,7 @@ class BeamDecoder:
             False,
             library.CriterionType.CTC,
         )
-        return library.LexiconDecoder(settings, self._trie, self._language_model, 0, 0, -1, [], False)
+        return library.LexiconDecoder(settings, self._trie, self.language_model, 0, 0, -1, [], False)
 
     def step(self, log_probs: NDArray[np.float32]) -> None:
         """Take natural log-probabilities, float32 [steps, units]."""
@@ -238,7 +237,7 @@ class BeamDecoder:
         end = track.begin + len(units)
         evidence = acoustic_evidence(self._emissions.window(track.begin, end), units, agreement)
         word = Word(
-            text=self._vocabulary.names.get(track.word) or self._words[track.word],
+            text=self._vocabulary.names.get(track.word) or self.words[track.word],
             start=round(track.begin * self._step_seconds, 4),
             end=round(end * self._step_seconds, 4),
             confidence=self._confidence.confidence(evidence),
