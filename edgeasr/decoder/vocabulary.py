@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from edgeasr.decoder.words import Words
     from edgeasr.settings import UserWord
 
-NEW_WORD: Final = -4.0
-"""Log10 probability of a new word without boost: that of a name which comes up now and then."""
+NEW_WORD: Final = -3.0
+"""Log10 probability of a new word without boost: that of "time". Who adds a word means to use it."""
 BOOST_STEP: Final = 0.5
 """What one point of boost adds to the log10 probability: a factor of three."""
 _ENOUGH: Final = 1e-3

@@ -185,7 +185,7 @@ def test_as_many_words_as_may_be_all_get_a_slot_of_their_own(bench: Bench) -> No
     vocabulary = bench.maker.make(entries)
     assert len(vocabulary.names) == MOST_WORDS
     scores = dict(enumerate(score for _, score in slot_names()))
-    assert {scores[label - len(bench.words)] for label in vocabulary.names} == {-4.0}
+    assert {scores[label - len(bench.words)] for label in vocabulary.names} == {-3.0}
 
 
 def test_boosts_move_a_word_up_and_down_the_levels(bench: Bench) -> None:
@@ -193,7 +193,7 @@ def test_boosts_move_a_word_up_and_down_the_levels(bench: Bench) -> None:
         (twig, _) = bench.maker.make([UserWord("zuleika", ZULEIKA.pronunciations, boost)]).twigs
         return LEVELS[(twig.label - len(bench.words)) // SLOTS_PER_LEVEL]
 
-    assert [level(boost) for boost in (-10, -1, 0, 1, 2.2, 10)] == [-7.0, -4.5, -4.0, -3.5, -3.0, -1.5]
+    assert [level(boost) for boost in (-10, -1, 0, 1, 2.2, 10)] == [-7.0, -3.5, -3.0, -2.5, -2.0, -1.5]
 
 
 @pytest.mark.parametrize(
