@@ -136,7 +136,7 @@ class Vocabulary:
     words: tuple[UserWord, ...] = setting(
         (),
         "words, each alone or with pronunciations and boost: "
-        '["anna", {word = "zuleika", pronunciations = ["Z UW L EY K AH"], boost = 2}]',
+        '["anna", {word = "siobhan", pronunciations = ["SH AH V AO N"], boost = 2}]',
         convert=configured_words,
     )
 

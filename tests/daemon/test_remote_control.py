@@ -351,11 +351,12 @@ def test_a_name_is_heard_once_it_is_set_and_still_after_a_restart(house: House, 
     def raws(listener: Listener) -> list[str]:
         return [json.loads(payload)["raw"] for payload in listener.of(FINAL)]
 
+    house.process.stop()
     listener = Listener(house.broker.port)
     wait_for(listener.is_ready.is_set, "the subscription")
-    house.process.stop()
     with make_process(tmp_path, house.broker.port, spoken * 20) as process:
         again = House(tmp_path, house.broker, process, listener)
+        wait_for(lambda: again.last(TOPICS.of(Kind.AVAILABILITY)) == "online", "online")
         wait_for(lambda: raws(listener), "a final")
         assert "kathmandu" not in raws(listener)[0].split()
         assert again.ask(command="set_hotwords", words=[{"word": "kathmandu"}])["ok"]
