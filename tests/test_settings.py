@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeasr.errors import ConfigError
-from edgeasr.settings import AudioSource, DecoderMode, Mqtt, Settings, credentials, dump, load, secret_path
+from edgeasr.settings import (
+    AudioSource,
+    DecoderMode,
+    Mqtt,
+    Settings,
+    UserWord,
+    credentials,
+    dump,
+    load,
+    secret_path,
+)
 
 
 @pytest.fixture
@@ -94,6 +104,12 @@ def test_dump_reads_back_as_the_same_settings(tmp_path: Path) -> None:
         ("[mqtt.tls]\nkey = '/k'", ["mqtt.tls.certificate"]),
         ("[mqtt]\nreconnect_min = 9\nreconnect_max = 1", ["mqtt.reconnect_max"]),
         ("[decoder\nbeam", ["is not valid TOML", "line 1"]),
+        ("[vocabulary]\nwords = 3", ["vocabulary.words", "each of 'words'"]),
+        ("[vocabulary]\nwords = ['Anna']", ["'word' must be 1 to 64 letters", "'Anna'"]),
+        ("[[vocabulary.words]]\nword = 'anna'\nboost = 11", ["'boost' of 'anna'", "from -10 to 10"]),
+        ("[[vocabulary.words]]\nword = 'anna'\npronunciations = ['AE NN']", ["'NN'", "is no phone"]),
+        ("[vocabulary]\nwords = ['anna', 'anna']", ["names 'anna' twice"]),
+        ("[[vocabulary.word]]\nword = 'anna'", ["vocabulary.word", "did you mean vocabulary.words?"]),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_sentence(
@@ -106,6 +122,25 @@ def test_a_wrong_file_is_refused_in_one_sentence(
     for part in wanted:
         assert part in message
     assert "hunter2" not in message
+
+
+def test_words_come_alone_or_with_what_belongs_to_them(tmp_path: Path) -> None:
+    file = tmp_path / "words.toml"
+    file.write_text(
+        '[vocabulary]\nwords = ["anna", {word = "kobe", pronunciations = ["K OW1 B EY0"], boost = 1.5}]\n'
+    )
+    loaded = load(environ={}, files=[file])
+    assert loaded.settings.vocabulary.words == (UserWord("anna"), UserWord("kobe", ("K OW B EY",), 1.5))
+    again = tmp_path / "again.toml"
+    again.write_text(dump(loaded.settings))
+    assert load(environ={}, files=[again]).settings == loaded.settings
+    for text in ("anna, bob", '["anna", "bob"]', '[{word = "anna"}, "bob"]'):
+        settings = load(environ={"EDGEASR__VOCABULARY__WORDS": text}, files=[]).settings
+        assert settings.vocabulary.words == (UserWord("anna"), UserWord("bob"))
+    assert "EDGEASR__VOCABULARY__WORDS: vocabulary.words" in refusal(
+        environ={"EDGEASR__VOCABULARY__WORDS": "anna!"}
+    )
+    assert "is no list in TOML" in refusal(flags=["vocabulary.words=[anna"])
 
 
 def test_environment_and_flags_are_named_in_errors() -> None:

@@ -1,8 +1,8 @@
-"""Synthesise the demo's speech from its table: `python -m tools.demo_speech`, on a Debian machine.
+"""Synthesise speech from a table, the demo's or a test's: `python -m tools.demo_speech`, on a Debian machine.
 
-The sentences and voices stand in `edgeasr/demo/speech/speech.tsv`. The synthesiser is a script that takes lines
-`voice<TAB>text` and writes one 16 kHz mono file a line with a `manifest.jsonl` beside them; what it needs:
-`apt-get install festival festvox-us-slt-hts libhtsengine1`.
+The sentences and voices stand in a table with the columns file, voice and text. The synthesiser is a script that
+takes lines `voice<TAB>text` and writes one 16 kHz mono file a line with a `manifest.jsonl` beside them; what it
+needs: `apt-get install festival festvox-us-slt-hts libhtsengine1`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROOT = Path(__file__).resolve().parents[1]
-_SPEECH = _ROOT / "edgeasr/demo/speech"
+_TABLE = _ROOT / "edgeasr/demo/speech/speech.tsv"
 _SYNTH = _ROOT.parent / "shared/tts/synth.py"
 _RATE = 16000
 _MARGIN = 0.2  # seconds of quiet left around the speech
@@ -49,11 +49,13 @@ def main() -> int:
     """Write the table's files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--synth", type=Path, default=_SYNTH, help="synthesiser (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=_SPEECH, help="folder (default: %(default)s)")
+    parser.add_argument(
+        "--table", type=Path, default=_TABLE, help="the files go beside it (default: %(default)s)"
+    )
     args = parser.parse_args()
     if not args.synth.is_file():
         parser.error(f"there is no synthesiser at {args.synth}; name one with --synth")
-    with (_SPEECH / "speech.tsv").open(encoding="utf-8", newline="") as table:
+    with args.table.open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
     with tempfile.TemporaryDirectory() as folder:
         lines = "".join(f"{row['voice']}\t{spoken(row['text'])}\n" for row in rows)
@@ -69,7 +71,7 @@ def main() -> int:
                 print(f"demo_speech: {item['audio']} is not {_RATE} Hz mono", file=sys.stderr)
                 return 1
             part = trim(samples)
-            soundfile.write(args.out / row["file"], part, _RATE, subtype="PCM_16")
+            soundfile.write(args.table.parent / row["file"], part, _RATE, subtype="PCM_16")
             print(f"{row['file']}: {len(part) / _RATE:.1f} s")
     return 0
 

@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument(
         "--lm", type=Path, default=Path("work/lm"), help="folder with tokens, lexicon, lm.bin, g2p"
     )
-    parser.add_argument("--card", type=Path, help="model card to copy")
+    parser.add_argument("--card", type=Path, help="model card to copy, with the plot that lies beside it")
     parser.add_argument("--confidence", type=Path, help="JSON with fitted confidence coefficients")
     parser.add_argument("--tuned", type=Path, help="JSON of `tools.tune`, for the decoder's parameters")
     parser.add_argument("--results", type=Path, help="JSON with measured results")
@@ -112,6 +112,9 @@ def main() -> None:
             files[key] = name
     if args.card:
         shutil.copyfile(args.card, args.out / "MODEL_CARD.md")
+        drawn = args.card.with_name("calibration.png")
+        if drawn.exists():
+            shutil.copyfile(drawn, args.out / drawn.name)
     (args.out / "model.toml").write_text(to_toml(manifest(args, files)), encoding="utf-8")
     write_checksums(args.out)
     bundle = Bundle.open(args.out, verify=True)

@@ -8,20 +8,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from edgeasr.settings import user_words
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from edgeasr.settings import UserWord
 
 VERSION: Final = 1
 LARGEST: Final = 4096  # bytes of a command
 
 _LONGEST_ID: Final = 64
 _LONGEST_SENTENCE: Final = 1024
-_MOST_WORDS: Final = 500
-_MOST_PRONUNCIATIONS: Final = 8
-_LONGEST_PRONUNCIATION: Final = 200
-_HIGHEST_BOOST: Final = 10
 _LABEL: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_WORD: Final = re.compile(r"[a-z']{1,64}")
 
 
 class CommandName(StrEnum):
@@ -58,11 +57,12 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A valid command; `label` is of a session."""
+    """A valid command; `label` is of a session, `words` are hotwords."""
 
     name: CommandName
     id: str | None = None
     label: str = ""
+    words: tuple[UserWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,52 +124,29 @@ def _command(value: dict[str, Any]) -> Command:
         raise ValueError(f"{_shown(name)} is no command; 'command' is one of {', '.join(CommandName)}")
     if "id" in value and _text(value["id"]) is None:
         raise ValueError(f"'id' must be a text of 1 to {_LONGEST_ID} characters; correct it")
-    checks = _FIELDS.get(CommandName(name), {})
+    readers = _FIELDS.get(CommandName(name), {})
+    fields: dict[str, Any] = {}
     for key, content in value.items():
         if key in {"id", "command"}:
             continue
-        if key not in checks:
-            known = ", ".join(["id", "command", *checks])
+        if key not in readers:
+            known = ", ".join(["id", "command", *readers])
             raise ValueError(f"{_shown(key)} is no field of {name}; it has {known}")
-        checks[key](content)
+        fields[key] = readers[key](content)
     if name == CommandName.SET_HOTWORDS and "words" not in value:
         raise ValueError("'words' is missing; give a list, empty for none")
-    return Command(CommandName(name), value.get("id"), value.get("label", ""))
+    return Command(CommandName(name), value.get("id"), **fields)
 
 
-def _check_label(content: object) -> None:
+def _label(content: object) -> str:
     if not isinstance(content, str) or not _LABEL.fullmatch(content):
         raise ValueError("'label' must be 1 to 64 letters, digits, '_', '.' or '-'; correct it")
+    return content
 
 
-def _check_words(content: object) -> None:
-    if not isinstance(content, list) or len(content) > _MOST_WORDS:
-        raise ValueError(f"'words' must be a list of at most {_MOST_WORDS}; correct it")
-    for item in content:
-        if not isinstance(item, dict) or not set(item) <= {"word", "pronunciations", "boost"}:
-            raise ValueError("each of 'words' is an object with word, pronunciations, boost; correct it")
-        word = item.get("word")
-        if not isinstance(word, str) or not _WORD.fullmatch(word):
-            raise ValueError("'word' must be 1 to 64 letters a-z and apostrophes; correct it")
-        _check_pronunciations(item.get("pronunciations", []))
-        boost = item.get("boost", 0)
-        if isinstance(boost, bool) or not isinstance(boost, int | float) or not abs(boost) <= _HIGHEST_BOOST:
-            raise ValueError(
-                f"'boost' must be a number from -{_HIGHEST_BOOST} to {_HIGHEST_BOOST}; correct it"
-            )
-
-
-def _check_pronunciations(content: object) -> None:
-    if not isinstance(content, list) or len(content) > _MOST_PRONUNCIATIONS:
-        raise ValueError(f"'pronunciations' must be a list of at most {_MOST_PRONUNCIATIONS}; correct it")
-    for item in content:
-        if not isinstance(item, str) or not 1 <= len(item) <= _LONGEST_PRONUNCIATION:
-            raise ValueError(f"a pronunciation must be 1 to {_LONGEST_PRONUNCIATION} characters; correct it")
-
-
-_FIELDS: Final[Mapping[CommandName, Mapping[str, Callable[[object], None]]]] = {
-    CommandName.START_SESSION: {"label": _check_label},
-    CommandName.SET_HOTWORDS: {"words": _check_words},
+_FIELDS: Final[Mapping[CommandName, Mapping[str, Callable[[object], object]]]] = {
+    CommandName.START_SESSION: {"label": _label},
+    CommandName.SET_HOTWORDS: {"words": user_words},
 }
 
 

@@ -15,6 +15,8 @@ from edgeasr.daemon.discovery import status_topic
 from edgeasr.daemon.ear import Ear
 from edgeasr.daemon.engine import Engine, block_samples
 from edgeasr.daemon.health import Health
+from edgeasr.daemon.hotwords import Hotwords
+from edgeasr.daemon.hotwords_file import HotwordsFile
 from edgeasr.daemon.journal import set_up_logging
 from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.mute import MuteFile
@@ -63,7 +65,10 @@ class Daemon:
         mqtt = settings.mqtt
         bundle = locate(settings.encoder.bundle, search=settings.encoder.search)
         label = bundle.manifest.label
-        decoder = build_decoder(settings, bundle)
+        state_folder = settings.outbox.path.parent
+        hotwords_file = HotwordsFile(state_folder)
+        told = hotwords_file.load()
+        decoder = build_decoder(settings, bundle, told)
         birth = status_topic(mqtt.discovery_prefix) if mqtt.discovery else None
         control = Control(Topics(mqtt.prefix, settings.device.id), birth)
         messenger = Messenger(settings, StateReport(label), control.inbox)
@@ -94,7 +99,8 @@ class Daemon:
                 ear,
                 narrator=narrator,
                 messenger=messenger,
-                mute_file=MuteFile(settings.outbox.path.parent),
+                mute_file=MuteFile(state_folder),
+                hotwords=Hotwords(hotwords_file, engine, told),
                 reload=self._reload,
             )
             operator.begin()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeasr.capture import SAMPLE_RATE
-from edgeasr.pipeline import Final, retune
+from edgeasr.decoder import BeamDecoder
+from edgeasr.pipeline import Final, combine, make_vocabulary, retune
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from edgeasr.daemon.health import Health
     from edgeasr.daemon.messages import Messenger
     from edgeasr.daemon.narrator import Narrator
+    from edgeasr.decoder import Vocabulary
     from edgeasr.pipeline import DeferredDecoder, Recogniser, Update
-    from edgeasr.settings import Settings
+    from edgeasr.settings import Settings, UserWord
 
 
 def block_samples(recogniser: Recogniser, settings: Settings) -> int:
@@ -93,6 +95,20 @@ class Engine:
         self.settings = settings
         retune(settings, self._bundle, self._recogniser, self._decoder.wait())
         self._narrator.write_as(settings.text)
+
+    def make_vocabulary(self, told: Sequence[UserWord]) -> Vocabulary:
+        """Make the configuration's words and those told ready, in any thread; ConfigError where that fails."""
+        entries = combine(self.settings.vocabulary.words, told)
+        return make_vocabulary(self._bundle, self._beam(), entries)
+
+    def know(self, vocabulary: Vocabulary) -> None:
+        """Know these words from the next utterance on; the decoder has to be there."""
+        self._beam().adopt(vocabulary)
+
+    def _beam(self) -> BeamDecoder:
+        decoder = self._decoder.wait()
+        assert isinstance(decoder, BeamDecoder)  # noqa: S101 - the only kind that is built
+        return decoder
 
     def _tell(self, updates: Sequence[Update]) -> None:
         for update in updates:

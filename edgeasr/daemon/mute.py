@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 from typing import TYPE_CHECKING, Final
+
+from edgeasr.daemon.statefile import write_through
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,29 +43,11 @@ class MuteFile:
 
     def save(self, *, muted: bool) -> str | None:
         """Write it through to the disk; return a sentence where that cannot be done."""
-        new = self.path.with_name(f"{_FILE}.new")
         try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                os.fchmod(descriptor, 0o600)
-                os.write(descriptor, f"{ON if muted else OFF}\n".encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            new.replace(self.path)
-            self._sync_folder()
+            write_through(self.path, f"{ON if muted else OFF}\n".encode())
         except OSError as error:
-            with contextlib.suppress(OSError):
-                new.unlink()
             return (
                 f"{self.path} cannot be written ({error.strerror}), so a restart forgets that the device "
                 f"was {'muted' if muted else 'unmuted'}; check the disk"
             )
         return None
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

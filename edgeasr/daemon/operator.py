@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edgeasr.daemon.commands import Command
-    from edgeasr.daemon.control import Control
+    from edgeasr.daemon.control import Control, Request
     from edgeasr.daemon.ear import Ear
     from edgeasr.daemon.engine import Engine
+    from edgeasr.daemon.hotwords import Hotwords, Outcome
     from edgeasr.daemon.messages import Messenger
     from edgeasr.daemon.mute import MuteFile
     from edgeasr.daemon.narrator import Narrator
@@ -40,17 +41,17 @@ class Operator:
         narrator: Narrator,
         messenger: Messenger,
         mute_file: MuteFile,
+        hotwords: Hotwords,
         reload: Callable[[], Settings] | None,
     ) -> None:
         self._control, self._engine, self._ear = control, engine, ear
         self._narrator, self._messenger = narrator, messenger
-        self._mute_file, self._reload = mute_file, reload
+        self._mute_file, self._hotwords, self._reload = mute_file, hotwords, reload
         self._began = time.monotonic()
         self._actions: Mapping[CommandName, Callable[[Command], Mapping[str, object]]] = {
             CommandName.PING: self._ping,
             CommandName.FLUSH: self._flush,
             CommandName.RELOAD: lambda _: self.reload(),
-            CommandName.SET_HOTWORDS: self._set_hotwords,
             CommandName.START_SESSION: lambda command: self._change_session(command.label),
             CommandName.STOP_SESSION: lambda _: self._change_session(None),
         }
@@ -77,11 +78,16 @@ class Operator:
             self._mute(muted=wish)
         if self._control.take_birth():
             self._messenger.discover()
+        outcome = self._hotwords.attend()
+        if outcome is not None:
+            self._tell_of_words(outcome)
         for _ in range(_MOST_A_CHUNK):
             request = self._control.take_command()
             if request is None:
                 return
-            self._control.answer(request, self._carry_out(request.payload, request.fault))
+            response = self._carry_out(request)
+            if response is not None:
+                self._control.answer(request, response)
 
     def reread(self) -> None:
         """Read the configuration again for somebody who reads the log alone."""
@@ -104,6 +110,8 @@ class Operator:
             self._messenger.event("config_error", "error", str(error))
             raise RefusedError(ErrorCode.CONFIG, f"the configuration stays as it was: {error}") from None
         self._engine.adopt(change.settings)
+        if any(name.startswith("vocabulary.") for name in change.applied):
+            self._hotwords.refresh()
         logging.getLogger().setLevel(change.settings.logging.level.value.upper())
         _LOG.info(
             "configuration read again; changed: %s; takes a restart: %s",
@@ -112,14 +120,18 @@ class Operator:
         )
         return {"applied": list(change.applied), "restart": list(change.restart)}
 
-    def _carry_out(self, payload: bytes, fault: str) -> Response:
+    def _carry_out(self, request: Request) -> Response | None:
+        """Return the answer; None where it comes later."""
         try:
-            command = parse(payload)
+            command = parse(request.payload)
         except RefusedError as error:
             return refusal(error)
-        if fault:
-            return Response(command.name, command.id, fault, ErrorCode.INVALID)
+        if request.fault:
+            return Response(command.name, command.id, request.fault, ErrorCode.INVALID)
         try:
+            if command.name is CommandName.SET_HOTWORDS:
+                self._hotwords.set(request, command)
+                return None
             result = self._actions[command.name](command)
         except RefusedError as error:
             return Response(command.name, command.id, str(error), error.code)
@@ -159,10 +171,17 @@ class Operator:
             raise RefusedError(ErrorCode.BUSY, "the model is still being loaded; try again in some seconds")
         return self._engine.flush()
 
-    def _set_hotwords(self, _command: Command) -> dict[str, object]:
-        raise RefusedError(
-            ErrorCode.UNSUPPORTED, "this version cannot take words over MQTT yet; nothing was changed"
-        )
+    def _tell_of_words(self, outcome: Outcome) -> None:
+        """Answer the operator who set words, or tell of words in the configuration that cannot be had."""
+        name, fault = CommandName.SET_HOTWORDS, outcome.fault
+        if outcome.request is None:
+            if fault is not None:
+                self._messenger.event("config_error", "error", str(fault))
+                _LOG.error("%s", fault)
+        elif fault is None:
+            self._control.answer(outcome.request, Response(name, outcome.id, result=outcome.result))
+        else:
+            self._control.answer(outcome.request, Response(name, outcome.id, str(fault), fault.code))
 
     def _change_session(self, label: str | None) -> dict[str, object]:
         self._end_utterance()

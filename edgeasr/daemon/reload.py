@@ -10,7 +10,7 @@ from edgeasr.settings import adopt, changed
 if TYPE_CHECKING:
     from edgeasr.settings import Settings
 
-_SECTIONS: Final = ("text.", "partials.", "endpoint.")
+_SECTIONS: Final = ("text.", "partials.", "endpoint.", "vocabulary.")
 _LIVE: Final = frozenset(
     {
         "vad.hang_over",

@@ -8,6 +8,7 @@ from edgeasr.decoder.greedy import GreedyDecoder, best_path, low_power
 from edgeasr.decoder.hypothesis import Decoder, Hypothesis, Word
 from edgeasr.decoder.language import load_language_model
 from edgeasr.decoder.lexicon import Lexicon
+from edgeasr.decoder.vocabulary import Vocabulary, VocabularyMaker
 
 __all__ = [
     "BeamDecoder",
@@ -22,6 +23,8 @@ __all__ = [
     "Lexicon",
     "Pronouncer",
     "SearchOptions",
+    "Vocabulary",
+    "VocabularyMaker",
     "Word",
     "best_path",
     "load_language_model",

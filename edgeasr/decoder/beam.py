@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.decoder.confidence import ConfidenceModel, Evidence, acoustic_evidence, log_shares
 from edgeasr.decoder.emissions import Emissions
+from edgeasr.decoder.graft import Graft
 from edgeasr.decoder.hypothesis import Hypothesis, Word
 from edgeasr.decoder.lexicon import flashlight
 from edgeasr.decoder.path import Path, Track, settled_words
+from edgeasr.decoder.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
+
+    from edgeasr.decoder.words import Words
 
 _SETTLE_EVERY: Final = 24  # rows between looks at what all hypotheses agree on: about one second of speech
 _FORCE_AFTER: Final = 500  # rows without agreement, 15 s of speech at least: then the best hypothesis decides
@@ -64,7 +66,7 @@ class BeamDecoder:
 
     def __init__(  # noqa: PLR0913
         self,
-        words: Sequence[str],
+        words: Words,
         units: int,
         trie: Any,
         language_model: Any,
@@ -73,12 +75,13 @@ class BeamDecoder:
         options: SearchOptions | None = None,
         confidence: ConfidenceModel | None = None,
     ) -> None:
-        self._words = words
-        self._units = units
-        self._trie, self._language_model = trie, language_model
+        self.words, self.language_model = words, language_model
+        self._units, self._trie = units, trie
         self.options = options = self._suited(options or SearchOptions())
         self._wanted = options
         self._search = self._make_search(options)
+        self._graft, self._vocabulary = Graft(trie), Vocabulary()
+        self._wanted_vocabulary = self._vocabulary
         self._step_seconds = step_seconds
         self._confidence = confidence or ConfidenceModel()
         self._emissions = Emissions(
@@ -96,6 +99,10 @@ class BeamDecoder:
             self.options = self._wanted
             self._search = self._make_search(self.options)
         self._search.decode_begin()
+        if self._wanted_vocabulary is not self._vocabulary:
+            self._vocabulary = self._wanted_vocabulary
+            self._graft.remove()
+            self._graft.put(self._vocabulary.twigs)
         self._emissions.begin()
         self._settled: list[Word] = []
         self._settled_evidence: list[Evidence] = []
@@ -108,8 +115,12 @@ class BeamDecoder:
         """Search so from the next utterance on; what concerns blanks stays as it is."""
         self._wanted = self._suited(options)
 
+    def adopt(self, vocabulary: Vocabulary) -> None:
+        """Know these words of the user's, in place of those before, from the next utterance on."""
+        self._wanted_vocabulary = vocabulary
+
     def _suited(self, options: SearchOptions) -> SearchOptions:
-        is_without = isinstance(self._language_model, flashlight().ZeroLM)
+        is_without = isinstance(self.language_model, flashlight().ZeroLM)
         return without_language_model(options) if is_without else options
 
     def _make_search(self, options: SearchOptions) -> Any:
@@ -125,7 +136,7 @@ class BeamDecoder:
             False,
             library.CriterionType.CTC,
         )
-        return library.LexiconDecoder(settings, self._trie, self._language_model, 0, 0, -1, [], False)
+        return library.LexiconDecoder(settings, self._trie, self.language_model, 0, 0, -1, [], False)
 
     def step(self, log_probs: NDArray[np.float32]) -> None:
         """Take natural log-probabilities, float32 [steps, units]."""
@@ -142,7 +153,7 @@ class BeamDecoder:
 
     def partial(self) -> Hypothesis:
         """Best complete words so far."""
-        best = Path(self._search.get_best_hypothesis(0))
+        best = self._path(self._search.get_best_hypothesis(0))
         live = [self._word(track)[0] for track in best.tracks(self._emissions.fed_steps)]
         words = (*self._settled, *live)
         return Hypothesis(words, best.score + self._lost_score, min(self._stable, len(words)))
@@ -178,9 +189,12 @@ class BeamDecoder:
         """Seconds decoded since the utterance began."""
         return self._emissions.steps * self._step_seconds
 
+    def _path(self, result: Any) -> Path:
+        return Path(result, self._vocabulary.same)
+
     def _paths(self) -> list[Path]:
         """All live hypotheses, best first."""
-        paths = [Path(result) for result in self._search.get_all_final_hypothesis()]
+        paths = [self._path(result) for result in self._search.get_all_final_hypothesis()]
         paths.sort(key=lambda path: -path.score)
         return paths
 
@@ -196,7 +210,7 @@ class BeamDecoder:
         if closed:
             self._prune(best, best.ends[closed - 1] + 1)
         elif len(best) > _FORCE_AFTER:
-            known = Path(self._search.get_best_hypothesis(_FORCE_KEEP))
+            known = self._path(self._search.get_best_hypothesis(_FORCE_KEEP))
             if len(known) > 1:
                 self._prune(best, len(known) - 1)
 
@@ -223,7 +237,7 @@ class BeamDecoder:
         end = track.begin + len(units)
         evidence = acoustic_evidence(self._emissions.window(track.begin, end), units, agreement)
         word = Word(
-            text=self._words[track.word],
+            text=self._vocabulary.names.get(track.word) or self.words[track.word],
             start=round(track.begin * self._step_seconds, 4),
             end=round(end * self._step_seconds, 4),
             confidence=self._confidence.confidence(evidence),

@@ -24,14 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz'"
-# fmt: off
-PHONES: Final = (
-    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH",
-    "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V",
-    "W", "Y", "Z", "ZH",
-)
 SIBILANTS: Final = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 VOICELESS: Final = frozenset({"P", "T", "K", "F", "TH"})
+# fmt: off
 _NAMES: Final = {
     "a": "EY", "b": "B IY", "c": "S IY", "d": "D IY", "e": "IY", "f": "EH F", "g": "JH IY",
     "h": "EY CH", "i": "AY", "j": "JH EY", "k": "K EY", "l": "EH L", "m": "EH M", "n": "EH N",

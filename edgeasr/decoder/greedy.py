@@ -10,11 +10,10 @@ import numpy as np
 from edgeasr.decoder.beam import BeamDecoder, SearchOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from edgeasr.decoder.confidence import ConfidenceModel
+    from edgeasr.decoder.words import Words
 
 
 def low_power(options: SearchOptions) -> SearchOptions:
@@ -37,7 +36,7 @@ class GreedyDecoder(BeamDecoder):
 
     def __init__(  # noqa: PLR0913
         self,
-        words: Sequence[str],
+        words: Words,
         units: int,
         trie: Any,
         language_model: Any,

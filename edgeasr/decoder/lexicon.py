@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edgeasr.decoder.slots import slot_names
 from edgeasr.decoder.words import Words
 from edgeasr.errors import BundleError, RuntimeMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 BLANK: Final = "<blk>"
@@ -26,7 +27,6 @@ class Lexicon:
 
     `units`: names of the rows' columns, blank first. `entries`: lines `word<TAB>P1 P2 …`, most probable words
     first; their order decides which homophones survive and guides the search before a word is complete.
-    `extra_words`: word to pronunciations (each `P1 P2 …`), ranked before all others.
     Raises BundleError for a unit that `units` lacks or a line without pronunciation.
     """
 
@@ -35,7 +35,6 @@ class Lexicon:
         units: Sequence[str],
         entries: Iterable[str],
         *,
-        extra_words: Mapping[str, Sequence[str]] | None = None,
         source: str = "lexicon.txt",
     ) -> None:
         if not units or units[0] != BLANK or len(set(units)) != len(units):
@@ -58,9 +57,6 @@ class Lexicon:
                 ) from error
             ends.append(len(phones))
 
-        for word, pronunciations in (extra_words or {}).items():
-            for pronunciation in pronunciations:
-                keep(word, pronunciation)
         for line in entries:
             word, tab, pronunciation = line.partition("\t")
             if not tab or not pronunciation:
@@ -76,15 +72,13 @@ class Lexicon:
         self.words = Words(index)
 
     @classmethod
-    def load(
-        cls, tokens: Path, lexicon: Path, *, extra_words: Mapping[str, Sequence[str]] | None = None
-    ) -> Lexicon:
+    def load(cls, tokens: Path, lexicon: Path) -> Lexicon:
         """Read a bundle's `tokens.txt` and `lexicon.txt`; BundleError where they are missing or broken."""
         try:
             units = tokens.read_text(encoding="utf-8").split()
             with lexicon.open(encoding="utf-8") as lines:
                 entries = (line.rstrip("\r\n") for line in lines)
-                return cls(units, entries, extra_words=extra_words, source=str(lexicon))
+                return cls(units, entries, source=str(lexicon))
         except (OSError, UnicodeDecodeError) as error:
             raise BundleError(
                 f"cannot read the bundle's tokens and lexicon ({error}); fetch it again"
@@ -117,12 +111,17 @@ class Lexicon:
         return tree
 
     def dictionary(self) -> Any:
-        """Words in order, as flashlight's KenLM wants them; one by one, so that other threads get turns."""
+        """Words in order, then the slots for the user's, as flashlight's KenLM wants them.
+
+        One by one, so that other threads get turns. A slot that the model lacks counts as its unknown word.
+        """
         from flashlight.lib.text.dictionary import Dictionary  # noqa: PLC0415
 
         dictionary = Dictionary()
         for word in self.words:
             dictionary.add_entry(word)
+        for name, _ in slot_names():
+            dictionary.add_entry(name)
         return dictionary
 
     def release(self) -> None:
@@ -140,6 +139,22 @@ class Lexicon:
         hashes = np.fromiter(map(hash, self._pronunciations()), np.int64, len(self._ends))
         values, counts = np.unique(hashes, return_counts=True)
         return set(values[counts > WORDS_PER_NODE].tolist())
+
+
+def look_up(path: Path, wanted: Collection[str]) -> dict[str, list[str]]:
+    """Pronunciations that a `lexicon.txt` lists for the wanted words; BundleError where it cannot be read."""
+    found: dict[str, list[str]] = {}
+    if not wanted:
+        return found
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                word, _, pronunciation = line.partition("\t")
+                if word in wanted:
+                    found.setdefault(word, []).append(pronunciation.rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"cannot read {path} ({error}); fetch the bundle again") from error
+    return found
 
 
 def rank_scores(count: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

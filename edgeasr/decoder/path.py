@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 _NEVER: Final = 1 << 30
@@ -33,15 +33,19 @@ class Track:
 
 
 class Path:
-    """One hypothesis: index 0 is the state before the first open row, index i the state after row i - 1."""
+    """One hypothesis: index 0 is the state before the first open row, index i the state after row i - 1.
 
-    def __init__(self, result: Any) -> None:
+    `same`: labels that stand for a word which has another.
+    """
+
+    def __init__(self, result: Any, same: Mapping[int, int]) -> None:
         self.score: float = result.score
         self._words = np.array(result.words, np.int64)
         self._tokens: list[int] = result.tokens
         # index 0 is what an earlier cut ended on, and its word, if any, is settled
         self.ends: list[int] = (np.flatnonzero(self._words[1:] >= 0) + 1).tolist()
-        self.word_ids: list[int] = self._words[self.ends].tolist() if self.ends else []
+        labels: list[int] = self._words[self.ends].tolist() if self.ends else []
+        self.word_ids = [same.get(label, label) for label in labels]
 
     def __len__(self) -> int:
         """Count the states."""

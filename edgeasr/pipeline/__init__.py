@@ -5,6 +5,7 @@ from edgeasr.pipeline.deferred import DeferredDecoder
 from edgeasr.pipeline.offline import transcribe
 from edgeasr.pipeline.recogniser import Recogniser, RecogniserParts
 from edgeasr.pipeline.update import Final, Partial, Update
+from edgeasr.pipeline.vocabulary import combine, make_vocabulary, unboosted_fault
 
 __all__ = [
     "DeferredDecoder",
@@ -15,7 +16,10 @@ __all__ = [
     "Update",
     "build_decoder",
     "build_recogniser",
+    "combine",
     "load_decoder",
+    "make_vocabulary",
     "retune",
     "transcribe",
+    "unboosted_fault",
 ]

@@ -20,13 +20,16 @@ from edgeasr.encoder import open_encoder
 from edgeasr.frontend import FRAME_SAMPLES, SAMPLE_RATE, Gate, GateConfig, LogMel, Normaliser, Vad, VadConfig
 from edgeasr.pipeline.deferred import DeferredDecoder
 from edgeasr.pipeline.recogniser import Recogniser, RecogniserParts
+from edgeasr.pipeline.vocabulary import first_vocabulary
 from edgeasr.settings import DecoderMode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgeasr.bundle import Bundle
     from edgeasr.decoder import Decoder
     from edgeasr.encoder import Encoder
-    from edgeasr.settings import Settings
+    from edgeasr.settings import Settings, UserWord
 
 
 def search_options(settings: Settings, bundle: Bundle) -> SearchOptions:
@@ -42,8 +45,11 @@ def search_options(settings: Settings, bundle: Bundle) -> SearchOptions:
     )
 
 
-def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
-    """Read lexicon and language model and build the search; takes about a second."""
+def load_decoder(settings: Settings, bundle: Bundle, told: Sequence[UserWord] = ()) -> BeamDecoder:
+    """Read lexicon and language model and build the search; takes about a second.
+
+    `told`: the user's words beside those of the settings.
+    """
     info = bundle.manifest.decoder
     wanted = settings.decoder
     lexicon = Lexicon.load(bundle.file(info.tokens), bundle.file(info.lexicon))
@@ -53,7 +59,7 @@ def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
     lexicon.release()
     _give_memory_back()
     kind = BeamDecoder if wanted.mode is DecoderMode.BEAM else GreedyDecoder
-    return kind(
+    decoder = kind(
         lexicon.words,
         len(lexicon.units),
         trie,
@@ -62,6 +68,8 @@ def load_decoder(settings: Settings, bundle: Bundle) -> BeamDecoder:
         options=search_options(settings, bundle),
         confidence=ConfidenceModel.from_mapping(bundle.manifest.confidence),
     )
+    decoder.adopt(first_vocabulary(bundle, decoder, settings.vocabulary.words, told))
+    return decoder
 
 
 def retune(settings: Settings, bundle: Bundle, recogniser: Recogniser, decoder: Decoder) -> None:
@@ -94,9 +102,9 @@ def _give_memory_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def build_decoder(settings: Settings, bundle: Bundle) -> DeferredDecoder:
+def build_decoder(settings: Settings, bundle: Bundle, told: Sequence[UserWord] = ()) -> DeferredDecoder:
     """Start loading the decoder in the background."""
-    return DeferredDecoder(lambda: load_decoder(settings, bundle), bundle.manifest.encoder.units)
+    return DeferredDecoder(lambda: load_decoder(settings, bundle, told), bundle.manifest.encoder.units)
 
 
 def build_recogniser(

@@ -25,9 +25,12 @@ from edgeasr.settings.sections import (
     Text,
     Tls,
     Vad,
+    Vocabulary,
 )
+from edgeasr.settings.vocabulary import MOST_WORDS, UserWord, check_distinct, user_words
 
 __all__ = [
+    "MOST_WORDS",
     "AcceleratorChoice",
     "Audio",
     "AudioSource",
@@ -49,11 +52,15 @@ __all__ = [
     "Settings",
     "Text",
     "Tls",
+    "UserWord",
     "Vad",
+    "Vocabulary",
     "adopt",
     "changed",
+    "check_distinct",
     "credentials",
     "dump",
     "load",
     "secret_path",
+    "user_words",
 ]

@@ -17,12 +17,16 @@ _KEY = "rule"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Bounds of one setting; `check` returns what is wrong with a text, or None."""
+    """Bounds of one setting; `check` returns what is wrong with a text, or None.
+
+    `convert` takes the place of all: it makes the value out of TOML's, or raises ValueError with a sentence.
+    """
 
     help: str
     low: float | None = None
     high: float | None = None
     check: Callable[[str], str | None] | None = None
+    convert: Callable[[object], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +39,17 @@ class Leaf:
     default: object
 
 
-def setting(
+def setting(  # noqa: PLR0913
     default: T,
     summary: str,
     *,
     low: float | None = None,
     high: float | None = None,
     check: Callable[[str], str | None] | None = None,
+    convert: Callable[[object], object] | None = None,
 ) -> T:
     """Return a dataclass field with its rule; bounds are inclusive."""
-    return field(default=default, metadata={_KEY: Rule(summary, low, high, check)})
+    return field(default=default, metadata={_KEY: Rule(summary, low, high, check, convert)})
 
 
 @cache

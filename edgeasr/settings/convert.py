@@ -25,6 +25,8 @@ class _WrongTypeError(Exception):
 
 def from_toml(leaf: Leaf, value: object, origin: str) -> object:
     """Return a TOML or Python value as the leaf's type; ConfigError names origin, key and what it must be."""
+    if leaf.rule.convert is not None:
+        return _own(leaf, value, origin)
     kind, _ = _plain(leaf.type)
     try:
         converted = _typed(kind, value)
@@ -35,6 +37,8 @@ def from_toml(leaf: Leaf, value: object, origin: str) -> object:
 
 def from_text(leaf: Leaf, text: str, origin: str) -> object:
     """Return the text of an environment variable or flag as the leaf's type; empty unsets what may be."""
+    if leaf.rule.convert is not None:
+        return _own(leaf, _listed(leaf, text, origin), origin)
     kind, optional = _plain(leaf.type)
     if optional and not text:
         return None
@@ -43,6 +47,26 @@ def from_text(leaf: Leaf, text: str, origin: str) -> object:
     except (_WrongTypeError, ValueError):
         raise _error(leaf, text, origin) from None
     return _ranged(leaf, converted, text, origin)
+
+
+def _own(leaf: Leaf, value: object, origin: str) -> object:
+    assert leaf.rule.convert is not None  # noqa: S101 - the callers have looked
+    try:
+        return leaf.rule.convert(value)
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {leaf.name}: {error}") from None
+
+
+def _listed(leaf: Leaf, text: str, origin: str) -> object:
+    """Return a list from text: TOML's in brackets, else parts between commas."""
+    if not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        raise ConfigError(
+            f"{origin}: {leaf.name} = {_shown(text)} is no list in TOML; correct it there"
+        ) from None
 
 
 def _plain(kind: Any) -> tuple[Any, bool]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeasr.settings._rule import leaves
 from edgeasr.settings.sections import Settings
+from edgeasr.settings.vocabulary import UserWord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,12 @@ def _section(section: Any, name: str, lines: list[str], origins: Mapping[str, st
 def _literal(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, tuple):
+    if isinstance(value, UserWord):
+        entry = value.entry
+        if len(entry) == 1:
+            return _literal(value.word)
+        return f"{{{', '.join(f'{key} = {_literal(content)}' for key, content in entry.items())}}}"
+    if isinstance(value, tuple | list):
         return f"[{', '.join(_literal(item) for item in value)}]"
     if isinstance(value, str | Path):
         text = value.value if isinstance(value, Enum) else str(value)

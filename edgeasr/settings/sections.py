@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgeasr.settings import names
 from edgeasr.settings._rule import setting
+from edgeasr.settings.vocabulary import UserWord, configured_words
 
 DAY = 86400.0
 MEBIBYTE = 1 << 20
@@ -129,6 +130,18 @@ class Decoder:
 
 
 @dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Words beyond the bundle's, and those that should be heard more or less often."""
+
+    words: tuple[UserWord, ...] = setting(
+        (),
+        "words, each alone or with pronunciations and boost: "
+        '["anna", {word = "siobhan", pronunciations = ["SH AH V AO N"], boost = 2}]',
+        convert=configured_words,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Encoder:
     """The model and what runs it."""
 
@@ -235,6 +248,7 @@ class Settings:
     endpoint: Endpoint = field(default_factory=Endpoint)
     encoder: Encoder = field(default_factory=Encoder)
     decoder: Decoder = field(default_factory=Decoder)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
     text: Text = field(default_factory=Text)
     partials: Partials = field(default_factory=Partials)
     mqtt: Mqtt = field(default_factory=Mqtt)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from edgeasr.daemon.commands import Command, CommandName, ErrorCode, RefusedError, Response, parse, refusal
+from edgeasr.settings import UserWord
 from edgeasr.transcript import SchemaName, load_schema
 
 COMMANDS = Draft202012Validator(load_schema(SchemaName.COMMAND))
@@ -26,7 +27,9 @@ JSON = st.recursive(
 WORDS = st.fixed_dictionaries(
     {"word": st.text("ab'", max_size=4)},
     optional={
-        "pronunciations": st.lists(st.sampled_from(["AE N", "", "AA"]), max_size=3),
+        "pronunciations": st.lists(
+            st.sampled_from(["AE N", "", "AA", "AA1 ZH", "AA  N", "aa", "QQ", "AA9", " AA"]), max_size=3
+        ),
         "boost": st.floats(-12, 12) | st.integers(-12, 12) | st.booleans(),
         "other": st.none(),
     },
@@ -61,6 +64,33 @@ def test_no_bytes_at_all_are_more_than_refused(payload: bytes) -> None:
         parse(payload)
     except RefusedError as error:
         RESPONSES.validate(json.loads(refusal(error).to_json()))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([{"word": "ab"}] * 257, "at most 256"),
+        ([{"word": "a" * 65}], "'word' must be 1 to 64 letters"),
+        ([{"word": "'"}], "'word' must be 1 to 64 letters"),
+        ([{"word": "zürich"}], "'word' must be 1 to 64 letters"),
+        ([{"word": "anna", "pronunciations": ["AA"] * 9}], "at most 8"),
+        ([{"word": "anna", "pronunciations": ["AA " * 80 + "AA"]}], "1 to 200 characters"),
+        ([{"word": "anna", "pronunciations": ["AE NN AH"]}], "'NN' in a pronunciation of 'anna' is no phone"),
+        ([{"word": "anna", "boost": True}], "'boost' of 'anna' must be a number from -10 to 10"),
+        ([{"word": "anna", "volume": 3}], "word, pronunciations, boost"),
+        (["anna"], "word, pronunciations, boost"),
+    ],
+)
+def test_a_word_that_breaks_the_rules_is_refused_in_one_sentence(words: list[Any], sentence: str) -> None:
+    value = {"command": "set_hotwords", "words": words}
+    assert not COMMANDS.is_valid(value)
+    with pytest.raises(RefusedError, match=sentence):
+        parse(json.dumps(value, separators=(",", ":")).encode())
+
+
+def test_words_come_with_pronunciations_free_of_stress() -> None:
+    payload = b'{"command": "set_hotwords", "words": [{"word": "anna", "pronunciations": ["AE1 N AH0"], "boost": 2}]}'
+    assert parse(payload).words == (UserWord("anna", ("AE N AH",), 2.0),)
 
 
 def test_a_valid_command_keeps_its_fields() -> None:

@@ -160,7 +160,18 @@ def test_a_retained_command_is_ignored_and_named_in_the_log(house: House) -> Non
         ('{"command": "ping", "command": "flush"}', "invalid", "twice"),
         ('{"command": "start_session", "label": "a/b"}', "invalid", "'label' must be"),
         ('{"command": "set_hotwords", "words": [{"word": "Anna"}]}', "invalid", "'word' must be"),
-        ('{"command": "set_hotwords", "words": [{"word": "anna"}]}', "unsupported", "yet"),
+        ('{"command": "set_hotwords"}', "invalid", "'words' is missing"),
+        (
+            '{"command": "set_hotwords", "words": [{"word": "anna", "boost": 11}]}',
+            "invalid",
+            "from -10 to 10",
+        ),
+        (
+            '{"command": "set_hotwords", "words": [{"word": "anna", "pronunciations": ["AE QQ"]}]}',
+            "invalid",
+            "'QQ' in a pronunciation of 'anna' is no phone",
+        ),
+        ('{"command": "set_hotwords", "words": [{"word": "anna"}, {"word": "anna"}]}', "invalid", "twice"),
         ('{"command": "ping", "id": "' + "x" * 5000 + '"}', "too_large", "4096"),
     ],
 )
@@ -285,6 +296,34 @@ def test_sighup_reads_the_configuration_again(house: House) -> None:
     assert house.ask(command="ping")["ok"]
 
 
+def test_words_set_over_mqtt_are_answered_for_and_kept(house: House) -> None:
+    words = [{"word": "kathmandu"}, {"word": "zzyzx", "pronunciations": ["Z AY Z IH1 K S"], "boost": 2}]
+    result = house.ask(command="set_hotwords", words=words)["result"]
+    assert result == {"words": 2, "guessed": ["kathmandu: K AE TH M AH N D UW"], "stored": True}
+    file = house.folder / "hotwords.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    kept = json.loads(file.read_text())["words"]
+    assert kept == [words[0], {"word": "zzyzx", "pronunciations": ["Z AY Z IH K S"], "boost": 2.0}]
+    partial = house.next_partial()
+    assert house.ask(command="set_hotwords", words=[])["result"] == {
+        "words": 0,
+        "guessed": [],
+        "stored": True,
+    }
+    assert json.loads(file.read_text())["words"] == []
+    assert house.next_partial()["start"] >= partial["start"]
+
+
+def test_words_of_the_configuration_are_taken_over_while_it_runs(house: House) -> None:
+    path = house.folder / "edgeasr.toml"
+    old = path.read_text()
+    path.write_text(old.replace("[vocabulary]\nwords = []", '[vocabulary]\nwords = ["kathmandu"]'))
+    assert house.ask(command="reload")["result"]["applied"] == ["vocabulary.words"]
+    wait_for(lambda: "0 words over MQTT, 1 pronounced by their spelling" in house.log(), "the words")
+    path.write_text(old)
+    assert house.ask(command="reload")["result"]["applied"] == ["vocabulary.words"]
+
+
 def test_home_assistant_is_told_again_when_it_comes_up(house: House) -> None:
     assert house.listener.of(CONFIG)
     before = len(house.listener.of(CONFIG))
@@ -304,6 +343,35 @@ def test_a_flood_of_commands_is_refused_and_speech_goes_on(house: House) -> None
     assert health[-1]["drops"]["commands"] > 0
     assert health[-1]["drops"]["audio"] == 0
     assert house.ask(command="ping")["ok"]
+
+
+def test_a_name_is_heard_once_it_is_set_and_still_after_a_restart(house: House, tmp_path: Path) -> None:
+    spoken = [Path(__file__).parents[1] / "pipeline" / "names" / "kathmandu.flac"]
+
+    def raws(listener: Listener) -> list[str]:
+        return [json.loads(payload)["raw"] for payload in listener.of(FINAL)]
+
+    house.process.stop()
+    listener = Listener(house.broker.port)
+    wait_for(listener.is_ready.is_set, "the subscription")
+    with make_process(tmp_path, house.broker.port, spoken * 20) as process:
+        again = House(tmp_path, house.broker, process, listener)
+        wait_for(lambda: again.last(TOPICS.of(Kind.AVAILABILITY)) == "online", "online")
+        wait_for(lambda: raws(listener), "a final")
+        assert "kathmandu" not in raws(listener)[0].split()
+        assert again.ask(command="set_hotwords", words=[{"word": "kathmandu"}])["ok"]
+        wait_for(lambda: any("kathmandu" in raw.split() for raw in raws(listener)), "the name")
+        process.send(signal.SIGKILL)
+        process.wait(10)
+    listener.close()
+    listener = Listener(house.broker.port)
+    wait_for(listener.is_ready.is_set, "the subscription")
+    with make_process(tmp_path, house.broker.port, spoken) as process:
+        wait_for(lambda: raws(listener), "a final after the restart")
+        assert "kathmandu" in raws(listener)[-1].split()
+        process.send(signal.SIGKILL)
+        process.wait(10)
+    listener.close()
 
 
 def test_a_muted_device_is_still_muted_after_a_restart(house: House, tmp_path: Path) -> None:

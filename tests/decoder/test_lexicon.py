@@ -46,12 +46,6 @@ def test_most_probable_homophones_survive_and_nothing_is_printed(capfd: pytest.C
     assert capfd.readouterr().err == ""
 
 
-def test_extra_words_are_recognised_and_kept_before_other_homophones() -> None:
-    words = Lexicon(UNITS, ENTRIES, extra_words={"zuleika": ["Z UW L EY K AH", "Z UW L IY K AH"]})
-    assert heard(words, "_ Z UW L IY K AH _") == "zuleika"
-    assert heard(Lexicon(UNITS, ENTRIES), "_ Z UW L IY K AH _") != "zuleika"
-
-
 def test_rank_scores_fall_and_stay_below_certainty() -> None:
     scores = rank_scores(130_000)
     assert np.all(np.diff(scores) < 0)

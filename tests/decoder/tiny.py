@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeasr.decoder import BeamDecoder, ConfidenceModel, Lexicon, SearchOptions, load_language_model
+from edgeasr.decoder.slots import slot_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +38,19 @@ def lexicon() -> Lexicon:
     return Lexicon(UNITS, ENTRIES)
 
 
-def write_arpa(path: Path, bigrams: dict[tuple[str, str], float] | None = None) -> Path:
-    """Write a bigram model in which every word is as likely as any other, but for the pairs given (log10)."""
+def write_arpa(
+    path: Path, bigrams: dict[tuple[str, str], float] | None = None, *, slots: bool = False
+) -> Path:
+    """Write a bigram model in which every word is as likely as any other, but for the pairs given (log10).
+
+    `slots`: with the unigrams kept free for the user's words, on whose scale no word is among the commonest.
+    """
+    free = list(slot_names()) if slots else []
     pairs = BIGRAMS if bigrams is None else bigrams
     words = ["<unk>", "<s>", "</s>", *lexicon().words]
-    lines = ["\\data\\", f"ngram 1={len(words)}", f"ngram 2={len(pairs)}", "", "\\1-grams:"]
-    lines += [f"{'-99' if word == '<s>' else '-1.2'}\t{word}\t0" for word in words]
+    lines = ["\\data\\", f"ngram 1={len(words) + len(free)}", f"ngram 2={len(pairs)}", "", "\\1-grams:"]
+    lines += [f"{-99 if word == '<s>' else -3.2 if slots else -1.2}\t{word}\t0" for word in words]
+    lines += [f"{score}\t{name}\t0" for name, score in free]
     lines += ["", "\\2-grams:"]
     lines += [f"{score}\t{first} {second}" for (first, second), score in pairs.items()]
     lines += ["", "\\end\\", ""]

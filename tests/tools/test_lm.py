@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from edgeasr.decoder.slots import slot_names
 from tools.lm.arpa import spell, write_arpa
 from tools.lm.binary import trie_bytes, write_binary
 from tools.lm.corpus import BOS, EOS, UNK, Vocabulary
@@ -208,6 +209,20 @@ def test_the_runtime_reads_the_arpa_file_as_we_mean_it(trained: Ngrams, tmp_path
         for stream in (VOCABULARY.encode([words]) for words in sentences)
     ]
     np.testing.assert_allclose(kenlm_scores(tmp_path / "lm.arpa", sentences), ours, atol=1e-4)
+
+
+def test_slots_have_their_probability_and_leave_all_others_alone(trained: Ngrams, tmp_path: Path) -> None:
+    kenlm = pytest.importorskip("flashlight.lib.text.decoder.kenlm")
+    dictionary = pytest.importorskip("flashlight.lib.text.dictionary")
+    write_arpa(trained, VOCABULARY.words, tmp_path / "plain.arpa")
+    write_arpa(trained, VOCABULARY.words, tmp_path / "lm.arpa", slot_names())
+    sentences = text(7, 40)
+    assert kenlm_scores(tmp_path / "lm.arpa", sentences) == kenlm_scores(tmp_path / "plain.arpa", sentences)
+    wanted = dict(slot_names())
+    lm = kenlm.KenLM(str(tmp_path / "lm.arpa"), dictionary.Dictionary(list(wanted)))
+    nothing = lm.start(True)
+    scores = [lm.score(nothing, index)[1] for index in range(len(wanted))]
+    np.testing.assert_allclose(scores, list(wanted.values()), atol=1e-5)
 
 
 def test_the_binary_scores_like_the_arpa_file(trained: Ngrams, tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from edgeasr.bench import Clip, read_samples
-from edgeasr.bundle import locate
+from edgeasr.bundle import locate, verify_checksums, write_checksums
 from edgeasr.decoder import BeamDecoder
 from edgeasr.pipeline import build_recogniser
 from edgeasr.settings import load
 from tools.hearing import stream
 from tools.tune.cache import Recorder, Utterance
+from tools.tune.calibration import _headline, plot_beside_card
 from tools.tune.confidence import Words, describe, fit
 from tools.tune.search import Decoding, Point, changed, words
 
@@ -58,6 +59,28 @@ def test_fitted_confidences_hold_on_words_they_have_not_seen() -> None:
     assert coefficients["gap"] < 0.3
     assert report["error"] < 0.03
     assert report["sure_right"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("sure", "words", "marked"),
+    [(0.995, 400, "400 words, 50% above 0.9"), (0.6, 400, "none above 0.9"), (0.5, 0, "0 words, none")],
+)
+def test_the_calibration_is_drawn_beside_the_card_and_the_checksums_hold(
+    sure: float, words: int, marked: str, tmp_path: Path
+) -> None:
+    (tmp_path / "MODEL_CARD.md").write_text("# A model\n")
+    write_checksums(tmp_path)
+    half = words // 2
+    evidence = np.zeros((words, 3))
+    evidence[:half, 0] = np.log(sure / (1 - sure))
+    report = describe(
+        {"bias": 0.0, "phones": 1.0, "gap": 0.0, "agreement": 0.0}, Words(evidence, np.arange(words) < half)
+    )
+    path = plot_beside_card(report, tmp_path)
+    assert path == tmp_path / "calibration.png"
+    assert path.read_bytes().startswith(b"\x89PNG\r\n")
+    assert marked in _headline(report)
+    verify_checksums(tmp_path, ("calibration.png", "MODEL_CARD.md"))
 
 
 def test_evidence_that_misleads_gets_no_say() -> None:

@@ -8,8 +8,9 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from edgeasr.decoder.g2p import PHONES, Pronouncer
+from edgeasr.decoder.g2p import Pronouncer
 from edgeasr.errors import EdgeasrError
+from edgeasr.phones import PHONES
 from tools.lexicon.build import Lexicon, write_lexicon
 from tools.lexicon.cmu import dictionary
 from tools.lexicon.train_g2p import errors, held_out, train

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from edgeasr.decoder.g2p import LETTERS, PHONES
+from edgeasr.decoder.g2p import LETTERS
+from edgeasr.phones import PHONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

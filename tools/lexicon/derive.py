@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edgeasr.decoder.g2p import PHONES, SIBILANTS, VOICELESS, with_s
+from edgeasr.decoder.g2p import SIBILANTS, VOICELESS, with_s
+from edgeasr.phones import PHONES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeasr.decoder.slots import slot_names
 from edgeasr.errors import EdgeasrError, UsageError
 from tools.lm.arpa import write_arpa
 from tools.lm.binary import trie_bytes, write_binary
@@ -76,23 +77,25 @@ def build(options: argparse.Namespace) -> None:
             parts[i] = component(source, source.everything())
     whole = mix(parts, weights)
     parts.clear()
+    slots = list(slot_names())
     dev = options.shared / "speech" / "dev.tsv"
     report: dict[str, object] = {
         "order": options.order,
         "vocabulary": len(vocabulary),
         "weights": asdict(weights),
     }
+    report["slots"] = len(slots)
     report["sources"] = [source.name for source in sources]
     report["unpruned"] = {"ngrams": whole.sizes, "dev": measure(whole, vocabulary, dev)}
     budget = options.megabytes * 1e6
-    pruned, threshold = prune(whole, lambda sizes: trie_bytes(sizes) <= budget)
+    pruned, threshold = prune(whole, lambda sizes: trie_bytes([sizes[0] + len(slots), *sizes[1:]]) <= budget)
     report["pruned"] = {
         "ngrams": pruned.sizes,
         "threshold": threshold,
         "dev": measure(pruned, vocabulary, dev),
     }
     _say(f"pruned to {pruned.sizes}: {report['pruned']}")
-    write_arpa(pruned, vocabulary.words, options.out / "lm.arpa")
+    write_arpa(pruned, vocabulary.words, options.out / "lm.arpa", slots)
     write_binary(options.out / "lm.arpa", options.out / "lm.bin")
     size = (options.out / "lm.bin").stat().st_size
     report["bytes"] = size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -19,12 +19,19 @@ _LOG10: Final = 1.0 / np.log(10.0)
 _CHUNK: Final = 100_000
 
 
-def write_arpa(model: Ngrams, words: Sequence[str], path: Path) -> None:
-    """Write the model, base-10 logarithms with six decimals; `words` names the vocabulary's numbers."""
+def write_arpa(
+    model: Ngrams, words: Sequence[str], path: Path, slots: Iterable[tuple[str, float]] = ()
+) -> None:
+    """Write the model, base-10 logarithms with six decimals; `words` names the vocabulary's numbers.
+
+    `slots`: names and log10 probabilities of further unigrams, which leave all other probabilities alone.
+    """
+    slots = list(slots)
+    sizes = [model.sizes[0] + len(slots), *model.sizes[1:]]
     names = np.array(words, dtype=object)
     with path.open("w", encoding="utf-8") as out:
         out.write("\\data\\\n")
-        out.writelines(f"ngram {n}={size}\n" for n, size in enumerate(model.sizes, 1))
+        out.writelines(f"ngram {n}={size}\n" for n, size in enumerate(sizes, 1))
         for n, level in enumerate(model.levels):
             out.write(f"\n\\{n + 1}-grams:\n")
             columns = [names[numbers].tolist() for numbers in spell(model, n)]
@@ -39,6 +46,8 @@ def write_arpa(model: Ngrams, words: Sequence[str], path: Path) -> None:
                 )
             while chunk := "".join(islice(rows, _CHUNK)):
                 out.write(chunk)
+            if n == 0:
+                out.writelines(f"{logp10:.6f}\t{name}\t0.000000\n" for name, logp10 in slots)
         out.write("\n\\end\\\n")
 
 

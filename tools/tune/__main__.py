@@ -20,6 +20,7 @@ from edgeasr.errors import EdgeasrError, UsageError
 from edgeasr.settings import load
 from tools.tune import confidence
 from tools.tune.cache import load_utterances
+from tools.tune.calibration import plot, plot_beside_card
 from tools.tune.search import Decoding, Point, Sweep
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--no-sweep", action="store_true", help="only fit confidences")
     parser.add_argument("--confidence", type=Path, help="fit confidences; JSON for `tools.package`")
     parser.add_argument("--tempers", type=float, nargs="+", default=[0.1, 0.3, 1.0])
-    parser.add_argument("--plot", type=Path, default=Path("work/calibration.png"))
+    parser.add_argument("--plot", type=Path, help="PNG of the calibration (default: beside the model card)")
     parser.add_argument("--out", type=Path, default=Path("work/tune.json"), help="everything, as JSON")
     return parser.parse_args()
 
@@ -101,7 +102,10 @@ def tune(args: argparse.Namespace) -> None:
             f"above {confidence.SURE}: {report['sure_share'] or 0:.1%} of the words, of which "
             f"{report['sure_right'] or 0:.1%} are right; calibration error {report['error']:.3f}"
         )
-        confidence.plot(report, args.plot)
+        if args.plot:
+            plot(report, args.plot)
+        else:
+            print(f"drawn: {plot_beside_card(report, bundle.path)}")
         found["confidence"] = {"coefficients": coefficients, "report": report}
         write(args.confidence, coefficients)
     write(args.out, found)

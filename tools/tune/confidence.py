@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from rich.progress import track
 from scipy.optimize import minimize
 
@@ -15,7 +14,6 @@ from tools.tune.search import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -126,21 +124,3 @@ def describe(coefficients: Mapping[str, float], sample: Words) -> dict[str, Any]
         "error": sum(count * abs(mean - share) for mean, share, count in curve) / total,
         "curve": curve,
     }
-
-
-def plot(report: Mapping[str, Any], path: Path) -> None:
-    """Draw the calibration curve as a PNG."""
-    figure = Figure(figsize=(5, 4.6), layout="constrained")
-    axes = figure.subplots()
-    means, shares, counts = zip(*report["curve"], strict=True) if report["curve"] else ((), (), ())
-    axes.plot([0, 1], [0, 1], ":", color="grey", label="perfect")
-    axes.plot(means, shares, "o-", label="words of unseen speakers")
-    most = max(counts, default=1)
-    axes.bar(means, [0.25 * count / most for count in counts], width=0.06, alpha=0.25, label="how many")
-    axes.set_xlabel("confidence")
-    axes.set_ylabel("share of words that are right")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.legend(loc="upper left", fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
