@@ -22,7 +22,7 @@ import numpy as np
 from rich.progress import Progress
 from scipy.fft import dct
 
-from edgeasr.decoder.g2p import PHONES
+from edgeasr.phones import PHONES
 from tools.acoustic.dataset import SILENCE, UNKNOWN, read_all_pronunciations, read_table
 from tools.acoustic.hmm import STATES, Mixtures, Statistics, best_path, graph
 

@@ -33,8 +33,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from edgeasr.decoder.g2p import PHONES
 from edgeasr.frontend import NormaliserConfig
+from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
 from tools.acoustic.muon import Muon
