@@ -60,7 +60,18 @@ def steps(args: argparse.Namespace) -> list[Step]:
     )
     lexicon = lm / "lexicon.txt"
     tuned, confidence, results = work / "tune.json", work / "confidence.json", work / "results.json"
-    parts = ("--checkpoint", best, "--encoder", encoder, "--lm", lm, "--out", args.out)
+    parts = (
+        "--checkpoint",
+        best,
+        "--encoder",
+        encoder,
+        "--lm",
+        lm,
+        "--out",
+        args.out,
+        "--version",
+        args.version,
+    )
     decided = ("--tuned", tuned, "--confidence", confidence)
     common = ("--shared", shared, "--bundle", args.out)
 
@@ -96,7 +107,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
             "tune",
             tool(
                 "tune", *common, "--cache", work / "log-probs.npz", "--out", tuned, "--confidence", confidence,
-                "--plot", work / "calibration.png", *only_small("--rounds", 1, "--word-score", "--blank-penalty"),
+                 *only_small("--rounds", 1, "--word-score", "--blank-penalty"),
             ),
         ),
         Step("package", tool("package", *parts, *decided)),
@@ -116,6 +127,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--out", type=Path, help="the bundle's folder (default: WORK/edgeasr-en)")
+    parser.add_argument("--version", default="1", help="of the model")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="a time budget for training in place of epochs"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _CHOICES = {
     "lm_weight": (0.8, 1.2, 1.6, 2.0, 2.5, 3.0),
     "word_score": (-1.5, -0.5, 0.0, 0.5, 1.5),
-    "blank_penalty": (0.0, 0.5, 1.0, 2.0),
+    "blank_penalty": (0.0, 1.0, 2.0, 3.0),
     "beam": (),
     "tokens": (),
     "threshold": (),
