@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 import time
+from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,20 @@ from edgeasr.daemon.notify import notify
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.mqtt import Kind, Publisher, Topics
 from edgeasr.outbox import Outbox
+from edgeasr.transcript import TranscriptLog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edgeasr.daemon.health import Health
     from edgeasr.mqtt import Inbox
-    from edgeasr.settings import Settings
+    from edgeasr.outbox import Incident
+    from edgeasr.settings import Settings, Transcripts
     from edgeasr.transcript import Event
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_MESSAGE = 1024
+_EARLY_EVENTS = 32  # that wait for a connection, the newest of them
 
 
 class Messenger:
@@ -39,8 +45,10 @@ class Messenger:
         self._topics = Topics(settings.mqtt.prefix, settings.device.id)
         self._stack = ExitStack()
         self._publisher: Publisher | None = None
+        self._early: deque[str] = deque(maxlen=_EARLY_EVENTS)
+        self._log = self._open_log(settings.transcripts)
         if settings.mqtt.enabled:
-            outbox = self._stack.enter_context(Outbox(settings.outbox))
+            outbox = self._stack.enter_context(Outbox(settings.outbox, self._tell_incident))
             self._publisher = Publisher(
                 settings.mqtt, self._topics, outbox, on_link=self._on_link, inbox=inbox
             )
@@ -92,9 +100,12 @@ class Messenger:
             self._publisher.publish_once(topic, payload, correlation=correlation)
 
     def final(self, event: Event) -> None:
-        """Put a final in the outbox."""
+        """Put a final in the outbox, and in the transcript log where there is one."""
+        payload = event.to_json()
         if self._publisher:
-            self._publisher.publish_final(event.id, event.to_json())
+            self._publisher.publish_final(event.id, payload)
+        if self._log:
+            self._log.write(payload, event.clock)
         _LOG.info("final %s, %d words, %.0f ms", event.id, len(event.words), event.latency_ms)
 
     def partial(self, event: Event) -> None:
@@ -132,20 +143,39 @@ class Messenger:
             self._publisher.close(timeout)
         self._stack.close()
 
-    def event(self, name: str, severity: str, message: str) -> None:
-        """Publish that something happened; the three fields are those of the event schema."""
-        if self._publisher:
-            values = {
-                "v": 1,
-                "time": round(time.time(), 3),
-                "event": name,
-                "severity": severity,
-                "message": message[:_LONGEST_MESSAGE],
-            }
-            self._publisher.publish_once(self._topics.of(Kind.EVENT), json.dumps(values))
+    def event(
+        self, name: str, severity: str, message: str, details: Mapping[str, object] | None = None
+    ) -> None:
+        """Publish that something happened, now or with the next connection; fields of the event schema."""
+        if not self._mqtt.enabled:
+            return
+        values: dict[str, object] = {
+            "v": 1,
+            "time": round(time.time(), 3),
+            "event": name,
+            "severity": severity,
+            "message": message[:_LONGEST_MESSAGE],
+        }
+        if details:
+            values["details"] = dict(details)
+        payload = json.dumps(values)
+        if not (self._publisher and self._publisher.publish_once(self._topics.of(Kind.EVENT), payload)):
+            self._early.append(payload)
+
+    def _tell_incident(self, incident: Incident) -> None:
+        self.event(incident.kind.value, "error", incident.message, incident.details)
+
+    def _open_log(self, how: Transcripts) -> TranscriptLog | None:
+        if not how.enabled:
+            return None
+        _LOG.warning("what is said is kept as text in %s, as transcripts.enabled asks for", how.folder)
+        log = TranscriptLog(how, lambda fault: self.event("transcript_log_failed", "error", fault))
+        return self._stack.enter_context(log)
 
     def _on_link(self, up: bool, reason: str) -> None:  # noqa: FBT001 - the publisher's callback
         if up:
             _LOG.info("connected to the broker")
+            while self._publisher and self._early:
+                self._publisher.publish_once(self._topics.of(Kind.EVENT), self._early.popleft())
         else:
             _LOG.warning("%s", reason)

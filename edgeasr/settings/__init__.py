@@ -24,6 +24,7 @@ from edgeasr.settings.sections import (
     Settings,
     Text,
     Tls,
+    Transcripts,
     Vad,
 )
 
@@ -49,6 +50,7 @@ __all__ = [
     "Settings",
     "Text",
     "Tls",
+    "Transcripts",
     "Vad",
     "adopt",
     "changed",

@@ -211,6 +211,18 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcripts:
+    """A log of finals on this device, readable by its user only; off unless asked for."""
+
+    enabled: bool = setting(False, "keep what was said as text on this device")
+    folder: Path = setting(Path("/var/lib/edgeasr/transcripts"), "one file of JSON lines a day")
+    max_age: float = setting(30 * DAY, "age at which a day's file is deleted", low=DAY, high=3650 * DAY)
+    max_bytes: int = setting(
+        64 * MEBIBYTE, "size of all files; the oldest go first", low=1 << 16, high=1 << 40
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What the daemon says about itself."""
 
@@ -239,5 +251,6 @@ class Settings:
     partials: Partials = field(default_factory=Partials)
     mqtt: Mqtt = field(default_factory=Mqtt)
     outbox: Outbox = field(default_factory=Outbox)
+    transcripts: Transcripts = field(default_factory=Transcripts)
     health: Health = field(default_factory=Health)
     logging: Logging = field(default_factory=Logging)
