@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from edgeasr.errors import FatalError, TransientError
 from edgeasr.outbox import _database
-from edgeasr.outbox.incident import Incident, IncidentKind
+from edgeasr.outbox.incident import Herald, Incident
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,6 @@ T = TypeVar("T")
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MOST_UNSAVED = 256  # finals held in memory while the disk takes none; about an hour of speech
-_TELL_PAUSE = 60.0  # seconds between two incidents that tell of dropped finals
 _SELECT = "SELECT seq, id, topic, payload, created FROM finals WHERE seq > ? ORDER BY seq LIMIT ?"
 _DELETE = "DELETE FROM finals WHERE id = ? RETURNING length(payload)"
 _DELETE_OLD = "DELETE FROM finals WHERE uptime < ? RETURNING length(payload)"
@@ -63,7 +62,7 @@ class Outbox:
     def __init__(
         self, how: settings.Outbox, on_incident: Callable[[Incident], None] = lambda _incident: None
     ) -> None:
-        self._how, self._on_incident = how, on_incident
+        self._how, self._herald = how, Herald(how.path, on_incident)
         self._lock = threading.Lock()
         self._boot = _boot_id()
         self._unsaved: deque[Entry] = deque()
@@ -71,9 +70,7 @@ class Outbox:
         self._next = 1
         self._count = 0
         self._bytes = 0
-        self._dropped = self._dropped_told = 0
-        self._next_telling = 0.0
-        self._is_refused = False
+        self._dropped = 0
         try:
             with self._lock:
                 self._run(lambda _: None)
@@ -117,15 +114,15 @@ class Outbox:
             self._next += 1
             try:
                 self._run(self._save)
-                self._is_refused = False
+                self._herald.saved()
             except TransientError as error:
                 if len(self._unsaved) > _MOST_UNSAVED:
                     self._unsaved.popleft()
                     self._dropped += 1
-                self._tell_refusal(error)
+                self._herald.unsaved(len(self._unsaved), str(error))
                 raise
             finally:
-                self._tell_drops()
+                self._herald.dropped(self._dropped)
 
     def pending(self, *, after: int = 0, limit: int = 64) -> list[Entry]:
         """Return up to `limit` finals in order whose seq is over `after`."""
@@ -140,7 +137,7 @@ class Outbox:
                 if not self._unsaved:
                     raise
                 found = []
-            self._tell_drops()
+            self._herald.dropped(self._dropped)
             found += [entry for entry in self._unsaved if entry.seq > after]
             return found[:limit]
 
@@ -246,35 +243,7 @@ class Outbox:
             raise TransientError(f"outbox {self._how.path} is corrupt and cannot be moved: {error}") from None
         self._unsaved.extendleft(Entry(*row) for row in reversed(rows))
         self._count = self._bytes = 0
-        self._on_incident(
-            Incident(
-                IncidentKind.REPLACED,
-                f"outbox {self._how.path} was corrupt: a new one is begun, {len(rows)} finals were saved from "
-                f"the old one, kept as {self._how.path.name}.corrupt; check the disk",
-                {"finals_saved": len(rows)},
-            )
-        )
-
-    def _tell_drops(self) -> None:
-        """Tell how many were dropped since the last telling: at once, then once a minute at most."""
-        now = time.monotonic()
-        count = self._dropped - self._dropped_told
-        if not count or now < self._next_telling:
-            return
-        self._dropped_told, self._next_telling = self._dropped, now + _TELL_PAUSE
-        self._on_incident(
-            Incident(
-                IncidentKind.DROPPED,
-                f"the outbox was full or too old: the oldest {count} finals were dropped; "
-                "see to the broker or widen the bounds in [outbox]",
-                {"finals": count, "finals_since_start": self._dropped},
-            )
-        )
-
-    def _tell_refusal(self, error: TransientError) -> None:
-        if not self._is_refused:
-            self._is_refused = True
-            self._on_incident(Incident(IncidentKind.UNSAVED, str(error), {"finals": len(self._unsaved)}))
+        self._herald.replaced(len(rows))
 
     def _failure(self, error: Exception) -> TransientError:
         return TransientError(
