@@ -32,6 +32,7 @@ _SELECT = "SELECT seq, id, topic, payload, created FROM finals WHERE seq > ? ORD
 _DELETE = "DELETE FROM finals WHERE id = ? RETURNING length(payload)"
 _DELETE_OLD = "DELETE FROM finals WHERE uptime < ? RETURNING length(payload)"
 _OLDEST = "SELECT seq, length(payload) FROM finals ORDER BY seq"
+_FIRST = "SELECT min(uptime) FROM finals"
 _TOTALS = "SELECT count(*), total(length(payload)), coalesce(max(seq), 0) FROM finals"
 _INSERT = (
     "INSERT OR IGNORE INTO finals (seq, id, topic, payload, created, boot, uptime) VALUES (?,?,?,?,?,?,?)"
@@ -86,6 +87,16 @@ class Outbox:
     def unsaved(self) -> int:
         """Finals that the disk has refused so far; they would not survive a power cut."""
         return len(self._unsaved)
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds of running time since the oldest final on the disk was put; 0 where none waits."""
+        with self._lock:
+            try:
+                first = self._run(lambda database: database.execute(_FIRST).fetchone()[0])
+            except TransientError:
+                return 0.0
+        return 0.0 if first is None else max(0.0, _uptime() - float(first))
 
     def __len__(self) -> int:
         """Return how many finals wait."""

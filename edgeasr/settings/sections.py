@@ -227,6 +227,21 @@ class Health:
     """What the daemon says about itself."""
 
     interval: float = setting(60.0, "time between two health messages", low=1, high=DAY)
+    prometheus_file: Path | None = setting(
+        None, "file for node_exporter's textfile collector, its name ends in .prom; none if unset"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Stepping down under pressure instead of falling behind, and up again."""
+
+    adaptive: bool = setting(True, "narrow the search and tell fewer partials under pressure")
+    rtf: float = setting(0.8, "processing per second of audio that counts as pressure", low=0.05, high=1)
+    backlog: float = setting(1.0, "audio waiting that counts as pressure", low=0.2, high=60)
+    temperature: float = setting(80.0, "degrees Celsius that count as pressure", low=30, high=120)
+    battery: float = setting(20.0, "percent left in a battery that count as pressure", low=0, high=100)
+    hold: float = setting(20.0, "time without pressure before a step up", low=1, high=3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,4 +268,5 @@ class Settings:
     outbox: Outbox = field(default_factory=Outbox)
     transcripts: Transcripts = field(default_factory=Transcripts)
     health: Health = field(default_factory=Health)
+    quality: Quality = field(default_factory=Quality)
     logging: Logging = field(default_factory=Logging)
