@@ -61,6 +61,7 @@ def test_what_was_heard_is_nowhere_after_a_run_with_everything_switched_on(
         "outbox.path": str(tmp_path / "state/outbox.sqlite"),
         "transcripts.enabled": True,
         "transcripts.folder": str(tmp_path / "state/transcripts"),
+        "health.prometheus_file": str(tmp_path / "edgeasr.prom"),
         "logging.level": "debug",
         "decoder.least_confidence": 0.0,
     }
@@ -77,6 +78,9 @@ def test_what_was_heard_is_nowhere_after_a_run_with_everything_switched_on(
         assert not any(piece in data for piece in sought)
     logged = next((tmp_path / "state/transcripts").iterdir()).read_text()
     assert len(logged.splitlines()) == len(listener.of(FINAL))
+    figures = (tmp_path / "edgeasr.prom").read_text()
+    assert f'edgeasr_utterances_total{{device="kitchen"}} {len(listener.of(FINAL))}\n' in figures
+    assert "edgeasr_last_utterance_realtime_factor" in figures
 
 
 def test_no_code_in_the_daemons_way_can_write_audio() -> None:
