@@ -245,7 +245,9 @@ def test_a_loaded_machine_steps_down_loses_no_audio_says_so_and_comes_back(
     listen_for(engine, world, 300)
     after = look()
     monkeypatch.undo()
-    wait_for(lambda: any('"quality": "full"' in one for one in listener.of(topics.of(Kind.EVENT))), "the events")
+    wait_for(
+        lambda: any('"quality": "full"' in one for one in listener.of(topics.of(Kind.EVENT))), "the events"
+    )
     messenger.close(5)
 
     assert world.dropped == 0, "no audio was lost"
