@@ -16,7 +16,7 @@ import pytest
 
 from edgeasr import settings
 from edgeasr.errors import ConfigError, TransientError, UsageError
-from edgeasr.outbox import Outbox
+from edgeasr.outbox import Incident, IncidentKind, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from edgeasr import settings
-from edgeasr.outbox import Outbox
+from edgeasr.outbox import Incident, IncidentKind, Outbox
 outbox = Outbox(settings.Outbox(path=Path(sys.argv[1])))
 first = int(sys.argv[2])
 print("ready", flush=True)
@@ -288,3 +288,51 @@ def test_an_older_layout_of_another_kind_is_refused_not_deleted(path: Path) -> N
     other.close()
     with pytest.raises(ConfigError, match="check the file"):
         Outbox(settings.Outbox(path=path))
+
+
+def test_it_is_kept_in_wal_mode(path: Path) -> None:
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        outbox.put("a", TOPIC, b"")
+        assert outbox._database is not None
+        assert outbox._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert outbox._database.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_what_is_dropped_is_told_at_once_and_then_once_a_minute(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Incident] = []
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with Outbox(settings.Outbox(path=path, max_count=3), told.append) as outbox:
+        for number in range(10):
+            outbox.put(str(number), TOPIC, b"")
+        assert [(one.kind, one.details) for one in told] == [
+            (IncidentKind.DROPPED, {"finals": 1, "finals_since_start": 1})
+        ]
+        now += 61
+        outbox.pending()
+    assert [one.details["finals"] for one in told] == [1, 6]
+    assert "widen the bounds" in told[-1].message
+
+
+def test_a_broken_file_and_a_full_disk_are_told(path: Path) -> None:
+    told: list[Incident] = []
+    path.parent.mkdir()
+    path.write_bytes(os.urandom(20_000))
+    with Outbox(settings.Outbox(path=path), told.append) as outbox:
+        assert [one.kind for one in told] == [IncidentKind.REPLACED]
+        outbox.put("0", TOPIC, b"")
+        database = outbox._database
+        assert database is not None
+        pages = database.execute("PRAGMA page_count").fetchone()[0]
+        for turn in (1, 2):
+            database.execute(f"PRAGMA max_page_count = {pages}")
+            for number in range(2):
+                with pytest.raises(TransientError):
+                    outbox.put(f"{turn}{number}", TOPIC, b"x" * 90_000)
+            assert [one.kind for one in told[1:]] == [IncidentKind.UNSAVED] * turn
+            database.execute("PRAGMA max_page_count = 100000")
+            outbox.put(f"{turn}9", TOPIC, b"")
+            pages = database.execute("PRAGMA page_count").fetchone()[0]
+        assert ids(outbox) == ["0", "10", "11", "19", "20", "21", "29"]

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 SUMS_FILE = "SHA256SUMS"
 
 
+_LONGEST_NAME = 255  # bytes that a file system takes
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is that of a file in the bundle's own folder, and of none that is hidden."""
+    fits = len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
+    return bool(name) and fits and name.isprintable() and "/" not in name and not name.startswith(".")
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
@@ -35,7 +44,7 @@ def read_checksums(folder: Path) -> dict[str, str]:
     sums: dict[str, str] = {}
     for line in lines:
         value, _, name = line.partition("  ")
-        if len(value) != 64 or not name or "/" in name or name.startswith("."):
+        if len(value) != 64 or not is_plain_name(name):
             raise BundleError(f"{path} has a malformed line ({line[:40]!r}): fetch the bundle again")
         sums[name] = value
     return sums

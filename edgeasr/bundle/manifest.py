@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from edgeasr.bundle.checksums import is_plain_name
 from edgeasr.errors import BundleError
 from edgeasr.frontend import LogMelConfig, NormaliserConfig
 
@@ -106,11 +108,20 @@ def _section(path: Path, table: dict[str, Any], name: str, kind: type[Any]) -> A
         )
         if not good:
             raise BundleError(f"{path}: {name}.{key} must be of type {wanted}, not {value!r:.40}")
+        if not all(_is_finite(item) for item in (value if isinstance(value, list) else [value])):
+            raise BundleError(f"{path}: {name}.{key} must be finite: fetch the bundle again")
         clean[key] = tuple(float(v) for v in value) if isinstance(value, list) else value
     try:
         return kind(**clean)
     except TypeError as error:
         raise BundleError(f"{path}: [{name}] is incomplete ({error}): fetch the bundle again") from error
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        return not isinstance(value, int | float) or math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _table(table: dict[str, Any], name: str) -> dict[str, Any]:
@@ -124,7 +135,7 @@ def read_manifest(path: Path) -> Manifest:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BundleError(f"{path} cannot be read: point edgeasr at a model bundle's folder") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML or UTF-8, or a number of too many digits
         raise BundleError(f"{path} is not valid TOML ({error}): fetch the bundle again") from error
     manifest = Manifest(
         model=_section(path, table, "model", ModelInfo),
@@ -161,5 +172,5 @@ def _check(path: Path, manifest: Manifest) -> None:
     if any(not value > 0.0 for value in manifest.normaliser.scale):
         raise BundleError(f"{path}: normaliser.scale must be positive")
     for name in manifest.files:
-        if "/" in name or name.startswith("."):
-            raise BundleError(f"{path}: {name!r} must be a plain file name inside the bundle")
+        if not is_plain_name(name):
+            raise BundleError(f"{path}: {name!r:.60} must be a plain file name inside the bundle")

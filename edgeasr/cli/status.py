@@ -130,7 +130,7 @@ def _state(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
     since = _number(found, "since", now)
     why = f": {found.text('why')}" if found.text("why") else ""
     rows = [("state", f"{found.text('state') or 'unreadable'}{why}, for {duration(now - since)}")]
-    rows += [(key, found.text(key)) for key in ("model", "accelerator") if found.text(key)]
+    rows += [(key, found.text(key)) for key in ("model", "accelerator", "quality") if found.text(key)]
     return rows
 
 

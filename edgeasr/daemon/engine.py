@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeasr.capture import SAMPLE_RATE
+from edgeasr.daemon.economy import QualityWatch, economise
 from edgeasr.decoder import BeamDecoder
 from edgeasr.pipeline import Final, combine, make_vocabulary, retune
 
@@ -49,7 +50,10 @@ class Engine:
         self._narrator, self._messenger, self._health = narrator, messenger, health
         self._chunk = np.zeros(block_samples(recogniser, settings), dtype=np.int16)
         self._filled = 0
-        self._next_partial = 0.0
+        self._next_partial = self._began = 0.0
+        self._quality = QualityWatch(settings, health.sensors, time.monotonic)
+        self._effective = settings
+        self._audio_lost = 0
         self.processed = 0  # chunks since the start
 
     @property
@@ -68,12 +72,15 @@ class Engine:
         self._filled += ear.read(chunk[self._filled :], timeout)
         if self._filled < len(chunk):
             return False
-        began = time.monotonic()
+        self._began = time.monotonic()
         waited = ear.waiting / SAMPLE_RATE
         self._filled = 0
         self._tell(self._recogniser.accept(chunk))
         self.processed += 1
-        self._health.chunk(len(chunk) / SAMPLE_RATE, time.monotonic() - began, waited)
+        audio, busy = len(chunk) / SAMPLE_RATE, time.monotonic() - self._began
+        self._health.chunk(audio, busy, waited, speech=self._recogniser.in_utterance)
+        if ear.is_open:
+            self._keep_up(ear, audio, busy)
         return True
 
     def finish(self, ear: Ear) -> None:
@@ -87,13 +94,14 @@ class Engine:
     def flush(self) -> int:
         """End the utterance under way; return how many finals that made."""
         before = self._health.utterances
+        self._began = time.monotonic()
         self._tell(self._recogniser.flush())
         return self._health.utterances - before
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings, as far as they can change now; the decoder has to be there."""
         self.settings = settings
-        retune(settings, self._bundle, self._recogniser, self._decoder.wait())
+        self._retune()
         self._narrator.write_as(settings.text)
 
     def make_vocabulary(self, told: Sequence[UserWord]) -> Vocabulary:
@@ -110,11 +118,29 @@ class Engine:
         assert isinstance(decoder, BeamDecoder)  # noqa: S101 - the only kind that is built
         return decoder
 
+    def _retune(self) -> None:
+        self._effective = economise(self.settings, self._quality.level)
+        retune(self._effective, self._bundle, self._recogniser, self._decoder.wait())
+
+    def _keep_up(self, ear: Ear, audio: float, busy: float) -> None:
+        """Step down where the work takes too long, and tell; audio that was lost all the same is told too."""
+        if self._decoder.ready:
+            change = self._quality.chunk(audio, busy, ear.waiting / SAMPLE_RATE)
+            if change is not None:
+                self._health.quality = change.level
+                self._retune()
+                self._messenger.quality(change, self._quality.pressure, self._health)
+        if ear.dropped > self._audio_lost:
+            self._messenger.audio_dropped(ear.dropped)
+            self._audio_lost = ear.dropped
+
     def _tell(self, updates: Sequence[Update]) -> None:
         for update in updates:
             if isinstance(update, Final):
-                self._health.utterances += 1
-                self._messenger.final(self._narrator.event(update))
+                event = self._narrator.event(update)
+                self._messenger.final(event)
+                self._health.final(event, time.monotonic() - self._began)
+                self._messenger.health_of_utterance(self._health)
             elif (now := time.monotonic()) >= self._next_partial:
-                self._next_partial = now + 1.0 / self.settings.partials.per_second
+                self._next_partial = now + 1.0 / self._effective.partials.per_second
                 self._messenger.partial(self._narrator.event(update))

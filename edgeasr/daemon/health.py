@@ -1,52 +1,26 @@
-"""What the daemon measures of itself."""
+"""What the daemon measures of itself: over an interval, over the last utterance, and since the start."""
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from edgeasr.daemon.quality import QualityLevel
+from edgeasr.daemon.sensors import Sensors
 
-def memory_bytes(root: Path = Path("/")) -> int:
-    """Proportional set size of this process, or its resident size where the kernel does not tell."""
-    try:
-        for line in (root / "proc/self/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return int((root / "proc/self/statm").read_text().split()[1]) * 4096
-    except (OSError, ValueError, IndexError):
-        return 0
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-
-def temperatures(root: Path = Path("/")) -> dict[str, float]:
-    """Degrees Celsius by sensor: `soc` and, where there is a PCIe Coral, `apex`."""
-    found: dict[str, float] = {}
-    sensors = [("soc", root / "sys/class/thermal/thermal_zone0/temp")]
-    sensors += [("apex", path) for path in sorted((root / "sys/class/apex").glob("apex_*/temp"))[:1]]
-    for name, path in sensors:
-        try:
-            found[name] = int(path.read_text()) / 1000.0
-        except (OSError, ValueError):
-            continue
-    return found
-
-
-def throttling(root: Path = Path("/")) -> int | None:
-    """Read the firmware's throttling bits, None on a machine without them."""
-    try:
-        return int((root / "sys/devices/platform/soc/soc:firmware/get_throttled").read_text(), 16)
-    except (OSError, ValueError):
-        return None
+    from edgeasr.transcript import Event
 
 
 class Health:
-    """Counters since the start, and rates since the last report."""
+    """Counters since the start, rates since the last report, and figures of the last utterance."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        self._root = root
+        self.sensors = Sensors(root)
+        self.quality = QualityLevel.FULL
         self._began = time.monotonic()
         self.audio_seconds = 0.0
         self.busy_seconds = 0.0
@@ -55,20 +29,47 @@ class Health:
         self.restarts = 0
         self._audio_before = self._busy_before = 0.0
         self._cpu_before = time.process_time()
+        self._is_speech = False
+        self._speech_audio = self._speech_busy = self._speech_wait = 0.0
+        self._utterance: dict[str, object] | None = None
+        self._last: dict[str, Any] = {}
 
-    def chunk(self, audio_seconds: float, busy_seconds: float, wait_seconds: float) -> None:
-        """Count one chunk: its length, the time it took, and how long its audio had waited."""
+    def chunk(
+        self, audio_seconds: float, busy_seconds: float, wait_seconds: float, *, speech: bool = False
+    ) -> None:
+        """Count one chunk: its length, the time it took, how long its audio waited, whether in an utterance."""
         self.audio_seconds += audio_seconds
         self.busy_seconds += busy_seconds
         self.longest_wait = max(self.longest_wait, wait_seconds)
+        if speech and not self._is_speech:
+            self._speech_audio = self._speech_busy = self._speech_wait = 0.0
+        self._is_speech = speech
+        self._speech_audio += audio_seconds
+        self._speech_busy += busy_seconds
+        self._speech_wait = max(self._speech_wait, wait_seconds)
 
-    def payload(self, *, overflows: int, drops: dict[str, int], outbox: int) -> str:
-        """JSON of the health schema; begins a new interval."""
+    def final(self, event: Event, busy_seconds: float) -> None:
+        """Count a final; `busy_seconds` were spent on the chunk under way."""
+        self.utterances += 1
+        audio = self._speech_audio
+        self._utterance = {
+            "id": event.id,
+            "audio_seconds": round(event.audio_seconds, 3),
+            "rtf": round((self._speech_busy + busy_seconds) / audio, 4) if audio else None,
+            "queue_wait_ms": round(self._speech_wait * 1000.0, 1),
+            "latency_ms": round(event.latency_ms, 1),
+        }
+        self._speech_audio = self._speech_busy = self._speech_wait = 0.0
+
+    def report(
+        self, *, overflows: int, drops: Mapping[str, int], outbox: int, outbox_wait: float = 0.0
+    ) -> dict[str, Any]:
+        """Return the values of the health schema; a new interval begins. `outbox_wait`: of the oldest final, s."""
         audio = self.audio_seconds - self._audio_before
         busy = self.busy_seconds - self._busy_before
         cpu = time.process_time()
         used = cpu - self._cpu_before
-        values = {
+        self._last = {
             "v": 1,
             "time": round(time.time(), 3),
             "uptime_seconds": round(time.monotonic() - self._began, 1),
@@ -76,15 +77,31 @@ class Health:
             "cpu_seconds_per_audio_second": round(used / audio, 4) if audio else None,
             "audio_seconds": round(self.audio_seconds, 2),
             "utterances": self.utterances,
-            "queue_wait_ms": {"audio": round(self.longest_wait * 1000.0, 1)},
-            "drops": drops,
+            "utterance": self._utterance,
+            "queue_wait_ms": {
+                "audio": round(self.longest_wait * 1000.0, 1),
+                "finals": round(outbox_wait * 1000.0, 1),
+            },
+            "drops": dict(drops),
             "overflows": overflows,
-            "temperatures": temperatures(self._root),
-            "throttling": throttling(self._root),
-            "memory_bytes": memory_bytes(self._root),
+            "temperatures": self.sensors.temperatures(),
+            "throttling": self.sensors.throttling(),
+            "memory_bytes": self.sensors.memory_bytes(),
             "outbox": outbox,
             "restarts": self.restarts,
+            "quality": self.quality.value,
         }
         self._audio_before, self._busy_before, self._cpu_before = self.audio_seconds, self.busy_seconds, cpu
         self.longest_wait = 0.0
-        return json.dumps(values)
+        return self._last
+
+    def update(self) -> dict[str, Any] | None:
+        """Return the last report with the utterance and the quality of now; None before the first."""
+        if self._last:
+            self._last |= {
+                "time": round(time.time(), 3),
+                "utterances": self.utterances,
+                "utterance": self._utterance,
+                "quality": self.quality.value,
+            }
+        return self._last or None

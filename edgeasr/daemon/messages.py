@@ -6,24 +6,34 @@ import json
 import logging
 import threading
 import time
+from collections import deque
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edgeasr.daemon import discovery
+from edgeasr.capture import SAMPLE_RATE
+from edgeasr.daemon import discovery, prometheus
 from edgeasr.daemon.mute import OFF, ON
 from edgeasr.daemon.notify import notify
+from edgeasr.daemon.quality import Cause
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.mqtt import Kind, Publisher, Topics
 from edgeasr.outbox import Outbox
+from edgeasr.transcript import TranscriptLog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edgeasr.daemon.health import Health
+    from edgeasr.daemon.quality import Change, Pressure
     from edgeasr.mqtt import Inbox
-    from edgeasr.settings import Settings
+    from edgeasr.outbox import Incident
+    from edgeasr.settings import Settings, Transcripts
     from edgeasr.transcript import Event
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_MESSAGE = 1024
+_DROP_PAUSE = 60.0  # seconds between two events that tell of lost audio
+_EARLY_EVENTS = 32  # that wait for a connection, the newest of them
 
 
 class Messenger:
@@ -39,8 +49,13 @@ class Messenger:
         self._topics = Topics(settings.mqtt.prefix, settings.device.id)
         self._stack = ExitStack()
         self._publisher: Publisher | None = None
+        self._early: deque[str] = deque(maxlen=_EARLY_EVENTS)
+        self._outbox: Outbox | None = None
+        self._prometheus_file, self._fault = settings.health.prometheus_file, ""
+        self._samples_told, self._next_drop_telling = 0, 0.0
+        self._log = self._open_log(settings.transcripts)
         if settings.mqtt.enabled:
-            outbox = self._stack.enter_context(Outbox(settings.outbox))
+            outbox = self._outbox = self._stack.enter_context(Outbox(settings.outbox, self._tell_incident))
             self._publisher = Publisher(
                 settings.mqtt, self._topics, outbox, on_link=self._on_link, inbox=inbox
             )
@@ -92,9 +107,12 @@ class Messenger:
             self._publisher.publish_once(topic, payload, correlation=correlation)
 
     def final(self, event: Event) -> None:
-        """Put a final in the outbox."""
+        """Put a final in the outbox, and in the transcript log where there is one."""
+        payload = event.to_json()
         if self._publisher:
-            self._publisher.publish_final(event.id, event.to_json())
+            self._publisher.publish_final(event.id, payload)
+        if self._log:
+            self._log.write(payload, event.clock)
         _LOG.info("final %s, %d words, %.0f ms", event.id, len(event.words), event.latency_ms)
 
     def partial(self, event: Event) -> None:
@@ -105,14 +123,61 @@ class Messenger:
     def health(self, health: Health, *, overflows: int, audio_dropped: int, commands_refused: int) -> None:
         """Publish the health report."""
         drops = {"audio": audio_dropped, "commands": commands_refused}
-        waiting = 0
-        if self._publisher:
+        waiting, wait = 0, 0.0
+        if self._publisher and self._outbox:
+            wait = self._outbox.longest_wait
             counts = self._publisher.counts
             drops |= {"finals": counts.finals_dropped, "partials": counts.partials_dropped}
             waiting = counts.finals_waiting
-        payload = health.payload(overflows=overflows, drops=drops, outbox=waiting)
+        values = health.report(overflows=overflows, drops=drops, outbox=waiting, outbox_wait=wait)
+        self._publish_health(values)
+
+    def health_of_utterance(self, health: Health) -> None:
+        """Publish the last report again with the figures of the utterance that has just ended."""
+        values = health.update()
+        if values is not None:
+            self._publish_health(values)
+
+    def quality(self, change: Change, pressure: Pressure, health: Health) -> None:
+        """Say that the search steps down or up."""
+        is_worse = change.cause is not Cause.NONE
+        message = f"quality goes from {change.before.value} to {change.level.value}: {change.cause.value}"
+        (_LOG.warning if is_worse else _LOG.info)("%s", message)
+        with self._lock:
+            self._state.quality = change.level.value
+            payload = self._state.payload()
+            if self._publisher:
+                self._publisher.publish_state(payload)
+        figures = {"rtf": round(pressure.rtf, 3), "backlog_seconds": round(pressure.backlog, 2)}
+        names = {
+            "quality": change.level.value,
+            "before": change.before.value,
+            "cause": change.cause.name.lower(),
+        }
+        self.event("quality_changed", "warning" if is_worse else "info", message, {**names, **figures})
+        self.health_of_utterance(health)
+
+    def audio_dropped(self, samples: int) -> None:
+        """Say, once a minute at most, how far the count of lost samples has grown."""
+        now = time.monotonic()
+        if now < self._next_drop_telling:
+            return
+        self._next_drop_telling = now + _DROP_PAUSE
+        more, self._samples_told = samples - self._samples_told, samples
+        message = f"{more / SAMPLE_RATE:.1f} s of audio were lost, since they could not be processed in time"
+        _LOG.error("%s", message)
+        self.event(
+            "audio_dropped", "error", f"{message}; see to heat, supply and other load", {"samples": more}
+        )
+
+    def _publish_health(self, values: Mapping[str, Any]) -> None:
         if self._publisher:
-            self._publisher.publish_health(payload)
+            self._publisher.publish_health(json.dumps(values))
+        if self._prometheus_file:
+            fault = prometheus.write(self._prometheus_file, prometheus.render(values, self._topics.device))
+            if fault and fault != self._fault:
+                _LOG.warning("%s", fault)
+            self._fault = fault or ""
 
     def microphone_lost(self, why: str) -> None:
         """Say that there is nothing to hear."""
@@ -132,20 +197,39 @@ class Messenger:
             self._publisher.close(timeout)
         self._stack.close()
 
-    def event(self, name: str, severity: str, message: str) -> None:
-        """Publish that something happened; the three fields are those of the event schema."""
-        if self._publisher:
-            values = {
-                "v": 1,
-                "time": round(time.time(), 3),
-                "event": name,
-                "severity": severity,
-                "message": message[:_LONGEST_MESSAGE],
-            }
-            self._publisher.publish_once(self._topics.of(Kind.EVENT), json.dumps(values))
+    def event(
+        self, name: str, severity: str, message: str, details: Mapping[str, object] | None = None
+    ) -> None:
+        """Publish that something happened, now or with the next connection; fields of the event schema."""
+        if not self._mqtt.enabled:
+            return
+        values: dict[str, object] = {
+            "v": 1,
+            "time": round(time.time(), 3),
+            "event": name,
+            "severity": severity,
+            "message": message[:_LONGEST_MESSAGE],
+        }
+        if details:
+            values["details"] = dict(details)
+        payload = json.dumps(values)
+        if not (self._publisher and self._publisher.publish_once(self._topics.of(Kind.EVENT), payload)):
+            self._early.append(payload)
+
+    def _tell_incident(self, incident: Incident) -> None:
+        self.event(incident.kind.value, "error", incident.message, incident.details)
+
+    def _open_log(self, how: Transcripts) -> TranscriptLog | None:
+        if not how.enabled:
+            return None
+        _LOG.warning("what is said is kept as text in %s, as transcripts.enabled asks for", how.folder)
+        log = TranscriptLog(how, lambda fault: self.event("transcript_log_failed", "error", fault))
+        return self._stack.enter_context(log)
 
     def _on_link(self, up: bool, reason: str) -> None:  # noqa: FBT001 - the publisher's callback
         if up:
             _LOG.info("connected to the broker")
+            while self._publisher and self._early:
+                self._publisher.publish_once(self._topics.of(Kind.EVENT), self._early.popleft())
         else:
             _LOG.warning("%s", reason)

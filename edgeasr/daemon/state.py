@@ -39,6 +39,7 @@ class StateReport:
         self.why = ""
         self.model = model
         self.accelerator = accelerator
+        self.quality = "full"
         self._since = time.time()
 
     def enter(self, state: DaemonState, why: str = "") -> bool:
@@ -60,6 +61,7 @@ class StateReport:
                 "state": self.state.value,
                 "accelerator": self.accelerator,
                 "model": self.model,
+                "quality": self.quality,
                 "why": self.why[:255],
                 "since": round(self._since, 3),
             }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import unicodedata
 import zipfile
+import zlib
 from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,21 @@ _WIDTH: Final = 5.0  # natural log
 _LONGEST_WORD: Final = 40
 _START: Final = 1
 _END: Final = 2
+
+# What numpy and zipfile make of a damaged file: RuntimeError for one that looks encrypted or oddly compressed.
+_BROKEN: Final = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 Pronunciation = tuple[str, ...]
 _Context = tuple[int, ...]
@@ -87,7 +103,7 @@ class Pronouncer:
                 order = int(file["order"])
                 names = ("word", "logp", "backoff", "followers")
                 return cls(units, [{name: file[f"{name}{n}"] for name in names} for n in range(order)])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except _BROKEN as error:
             msg = f"the pronunciation model {path} cannot be read ({error}); fetch the bundle again"
             raise BundleError(msg) from error
 

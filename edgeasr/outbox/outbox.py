@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from edgeasr.errors import FatalError, TransientError
 from edgeasr.outbox import _database
+from edgeasr.outbox.incident import Herald, Incident
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ _SELECT = "SELECT seq, id, topic, payload, created FROM finals WHERE seq > ? ORD
 _DELETE = "DELETE FROM finals WHERE id = ? RETURNING length(payload)"
 _DELETE_OLD = "DELETE FROM finals WHERE uptime < ? RETURNING length(payload)"
 _OLDEST = "SELECT seq, length(payload) FROM finals ORDER BY seq"
+_FIRST = "SELECT min(uptime) FROM finals"
 _TOTALS = "SELECT count(*), total(length(payload)), coalesce(max(seq), 0) FROM finals"
 _INSERT = (
     "INSERT OR IGNORE INTO finals (seq, id, topic, payload, created, boot, uptime) VALUES (?,?,?,?,?,?,?)"
@@ -54,10 +56,14 @@ class Outbox:
     Age counts the time that the device ran since the final was put (each boot starts it anew), never the wall
     clock, which may step by years when the network first comes up. Raises ConfigError where the file cannot
     be written, UsageError where another process has it; a corrupt one is put aside, a full disk waited for.
+    `on_incident` hears of what was dropped, replaced or not saved, from whichever thread calls; it must not
+    block or call back.
     """
 
-    def __init__(self, how: settings.Outbox) -> None:
-        self._how = how
+    def __init__(
+        self, how: settings.Outbox, on_incident: Callable[[Incident], None] = lambda _incident: None
+    ) -> None:
+        self._how, self._herald = how, Herald(how.path, on_incident)
         self._lock = threading.Lock()
         self._boot = _boot_id()
         self._unsaved: deque[Entry] = deque()
@@ -81,6 +87,16 @@ class Outbox:
     def unsaved(self) -> int:
         """Finals that the disk has refused so far; they would not survive a power cut."""
         return len(self._unsaved)
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds of running time since the oldest final on the disk was put; 0 where none waits."""
+        with self._lock:
+            try:
+                first = self._run(lambda database: database.execute(_FIRST).fetchone()[0])
+            except TransientError:
+                return 0.0
+        return 0.0 if first is None else max(0.0, _uptime() - float(first))
 
     def __len__(self) -> int:
         """Return how many finals wait."""
@@ -109,11 +125,15 @@ class Outbox:
             self._next += 1
             try:
                 self._run(self._save)
-            except TransientError:
+                self._herald.saved()
+            except TransientError as error:
                 if len(self._unsaved) > _MOST_UNSAVED:
                     self._unsaved.popleft()
                     self._dropped += 1
+                self._herald.unsaved(len(self._unsaved), str(error))
                 raise
+            finally:
+                self._herald.dropped(self._dropped)
 
     def pending(self, *, after: int = 0, limit: int = 64) -> list[Entry]:
         """Return up to `limit` finals in order whose seq is over `after`."""
@@ -128,6 +148,7 @@ class Outbox:
                 if not self._unsaved:
                     raise
                 found = []
+            self._herald.dropped(self._dropped)
             found += [entry for entry in self._unsaved if entry.seq > after]
             return found[:limit]
 
@@ -233,6 +254,7 @@ class Outbox:
             raise TransientError(f"outbox {self._how.path} is corrupt and cannot be moved: {error}") from None
         self._unsaved.extendleft(Entry(*row) for row in reversed(rows))
         self._count = self._bytes = 0
+        self._herald.replaced(len(rows))
 
     def _failure(self, error: Exception) -> TransientError:
         return TransientError(

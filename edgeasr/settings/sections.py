@@ -224,10 +224,37 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcripts:
+    """A log of finals on this device, readable by its user only; off unless asked for."""
+
+    enabled: bool = setting(False, "keep what was said as text on this device")
+    folder: Path = setting(Path("/var/lib/edgeasr/transcripts"), "one file of JSON lines a day")
+    max_age: float = setting(30 * DAY, "age at which a day's file is deleted", low=DAY, high=3650 * DAY)
+    max_bytes: int = setting(
+        64 * MEBIBYTE, "size of all files; the oldest go first", low=1 << 16, high=1 << 40
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What the daemon says about itself."""
 
     interval: float = setting(60.0, "time between two health messages", low=1, high=DAY)
+    prometheus_file: Path | None = setting(
+        None, "file for node_exporter's textfile collector, its name ends in .prom; none if unset"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Stepping down under pressure instead of falling behind, and up again."""
+
+    adaptive: bool = setting(True, "narrow the search and tell fewer partials under pressure")
+    rtf: float = setting(0.8, "processing per second of audio that counts as pressure", low=0.05, high=1)
+    backlog: float = setting(1.0, "audio waiting that counts as pressure", low=0.2, high=60)
+    temperature: float = setting(80.0, "degrees Celsius that count as pressure", low=30, high=120)
+    battery: float = setting(20.0, "percent left in a battery that count as pressure", low=0, high=100)
+    hold: float = setting(20.0, "time without pressure before a step up", low=1, high=3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,5 +280,7 @@ class Settings:
     partials: Partials = field(default_factory=Partials)
     mqtt: Mqtt = field(default_factory=Mqtt)
     outbox: Outbox = field(default_factory=Outbox)
+    transcripts: Transcripts = field(default_factory=Transcripts)
     health: Health = field(default_factory=Health)
+    quality: Quality = field(default_factory=Quality)
     logging: Logging = field(default_factory=Logging)

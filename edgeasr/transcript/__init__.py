@@ -3,6 +3,7 @@
 from edgeasr.transcript.event import Clock, Event, EventType, EventWord, Session, Ticket
 from edgeasr.transcript.export import ExportFormat, Transcript, Utterance, export
 from edgeasr.transcript.formatter import FormatOptions, Formatted, Formatter
+from edgeasr.transcript.log import TranscriptLog
 from edgeasr.transcript.schema import SchemaName, load_schema
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Session",
     "Ticket",
     "Transcript",
+    "TranscriptLog",
     "Utterance",
     "export",
     "load_schema",

@@ -342,6 +342,11 @@ def test_a_flood_of_commands_is_refused_and_speech_goes_on(house: House) -> None
     health = [valid(SchemaName.HEALTH, payload) for payload in house.listener.of(TOPICS.of(Kind.HEALTH))]
     assert health[-1]["drops"]["commands"] > 0
     assert health[-1]["drops"]["audio"] == 0
+    heard = [(one["session"], one["seq"], one["id"]) for one in house.events(FINAL)[finals:]]
+    assert len(set(heard)) == len({name for _, _, name in heard}), "one id for each final"
+    assert [seq for _, seq, _ in heard] == list(range(heard[0][1], heard[0][1] + len(heard))), (
+        "none lost, in order"
+    )
     assert house.ask(command="ping")["ok"]
 
 

@@ -1,0 +1,99 @@
+"""What each level of quality means for the settings, and the watch that changes levels."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from edgeasr.daemon.quality import Pressure, QualityLadder, QualityLevel
+from edgeasr.settings import AudioSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edgeasr.daemon.quality import Change
+    from edgeasr.daemon.sensors import Sensors
+    from edgeasr.settings import Settings
+
+_LOOK_SECONDS: Final = 1.0
+_SENSE_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Economy:
+    """Upper bounds of a level; the settings may ask for less. `partials` a second, 0 for none."""
+
+    beam: int
+    tokens: int
+    threshold: float
+    partials: float
+
+
+_ECONOMIES: Final[Mapping[QualityLevel, Economy]] = {
+    QualityLevel.REDUCED: Economy(beam=50, tokens=12, threshold=25.0, partials=2.0),
+    QualityLevel.LOW: Economy(beam=24, tokens=8, threshold=16.0, partials=1.0),
+    QualityLevel.LEAST: Economy(beam=8, tokens=5, threshold=10.0, partials=0.0),
+}
+
+
+def economise(settings: Settings, level: QualityLevel) -> Settings:
+    """Return the settings as a level allows them."""
+    economy = _ECONOMIES.get(level)
+    if economy is None:
+        return settings
+    decoder, partials = settings.decoder, settings.partials
+    return replace(
+        settings,
+        decoder=replace(
+            decoder,
+            beam=min(decoder.beam, economy.beam),
+            beam_tokens=min(decoder.beam_tokens, economy.tokens),
+            beam_threshold=min(decoder.beam_threshold, economy.threshold),
+        ),
+        partials=replace(
+            partials,
+            enabled=partials.enabled and economy.partials > 0,
+            per_second=min(partials.per_second, economy.partials or partials.per_second),
+        ),
+    )
+
+
+class QualityWatch:
+    """Looks once a second at load and once in ten at the sensors; off where the source waits for its reader."""
+
+    def __init__(
+        self, settings: Settings, sensors: Sensors, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        audio = settings.audio
+        self._is_on = settings.quality.adaptive and (audio.source is not AudioSource.FILE or audio.realtime)
+        self._ladder = QualityLadder(settings.quality)
+        self._sensors, self._clock = sensors, clock
+        self._next_look = clock() + _LOOK_SECONDS
+        self._next_sensing = clock()
+        self._audio = self._busy = 0.0
+        self._sensed: tuple[float | None, bool, float | None] = (None, False, None)
+        self.pressure = Pressure(0.0, 0.0)
+
+    @property
+    def level(self) -> QualityLevel:
+        """The level in use."""
+        return self._ladder.level
+
+    def chunk(self, audio_seconds: float, busy_seconds: float, backlog_seconds: float) -> Change | None:
+        """Count a chunk; return the step that is due, if any."""
+        if not self._is_on:
+            return None
+        self._audio += audio_seconds
+        self._busy += busy_seconds
+        now = self._clock()
+        if now < self._next_look:
+            return None
+        if now >= self._next_sensing:
+            self._next_sensing = now + _SENSE_SECONDS
+            heat = max(self._sensors.temperatures().values(), default=None)
+            self._sensed = heat, self._sensors.is_throttled(), self._sensors.battery_percent()
+        self.pressure = Pressure(self._busy / self._audio, backlog_seconds, *self._sensed)
+        self._next_look = now + _LOOK_SECONDS
+        self._audio = self._busy = 0.0
+        return self._ladder.observe(self.pressure, now)

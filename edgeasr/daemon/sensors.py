@@ -1,0 +1,76 @@
+"""What the kernel and the firmware say of this machine, below a root that tests can move."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+_THROTTLED: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
+_NOW: Final = 0xF  # the bits of now; the same 16 higher are since boot
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_MOST_PROCESSES: Final = 64
+
+
+class Sensors:
+    """Read afresh with each call; what is not there is None or left out."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
+
+    def memory_bytes(self) -> int:
+        """Proportional set size of this process and all below it, or resident sizes where the kernel tells no more."""
+        return sum(self._memory_of(process) for process in self._family())
+
+    def temperatures(self) -> dict[str, float]:
+        """Degrees Celsius by sensor: `soc` and, for PCIe Corals, `apex`, `apex_1` and so on."""
+        found: dict[str, float] = {}
+        sensors = [("soc", self._root / "sys/class/thermal/thermal_zone0/temp")]
+        for path in sorted((self._root / "sys/class/apex").glob("apex_*/temp")):
+            name = path.parent.name
+            sensors.append(("apex" if name == "apex_0" else name, path))
+        for name, path in sensors:
+            with contextlib.suppress(OSError, ValueError):
+                found[name] = int(path.read_text()) / 1000.0
+        return found
+
+    def throttling(self) -> int | None:
+        """Return the firmware's throttling bits, None on a machine without them."""
+        try:
+            return int((self._root / _THROTTLED).read_text(), 16)
+        except (OSError, ValueError):
+            return None
+
+    def is_throttled(self) -> bool:
+        """Whether voltage or heat hold the clock rate down right now."""
+        return bool((self.throttling() or 0) & _NOW)
+
+    def battery_percent(self) -> float | None:
+        """Charge of a battery that is being discharged; None on the mains or without a battery."""
+        for folder in sorted((self._root / "sys/class/power_supply").glob("*")):
+            with contextlib.suppress(OSError, ValueError):
+                is_battery = (folder / "type").read_text().strip() == "Battery"
+                if is_battery and (folder / "status").read_text().strip() == "Discharging":
+                    return float(int((folder / "capacity").read_text()))
+        return None
+
+    def _family(self) -> list[str]:
+        family = ["self"]
+        for process in family:
+            for path in (self._root / "proc" / process / "task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    family += path.read_text().split()
+            if len(family) > _MOST_PROCESSES:
+                break
+        return family[:_MOST_PROCESSES]
+
+    def _memory_of(self, process: str) -> int:
+        folder = self._root / "proc" / process
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in (folder / "smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    return int(line.split()[1]) * 1024
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int((folder / "statm").read_text().split()[1]) * _PAGE
+        return 0

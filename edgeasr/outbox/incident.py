@@ -1,0 +1,78 @@
+"""What befalls the outbox and somebody should hear of."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_PAUSE = 60.0  # seconds between two incidents that tell of dropped finals
+
+
+class IncidentKind(Enum):
+    """Kinds of incidents; the value is the `event` of the MQTT contract."""
+
+    DROPPED = "finals_dropped"  # by a bound
+    REPLACED = "outbox_replaced"  # a broken file was put aside
+    UNSAVED = "outbox_unsaved"  # the disk takes nothing; told once until it does again
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One incident: a sentence with the mend, and the figures that belong to it."""
+
+    kind: IncidentKind
+    message: str
+    details: Mapping[str, int | str] = field(default_factory=dict)
+
+
+class Herald:
+    """Turns what happens into incidents, neither one for each final nor the same thing twice."""
+
+    def __init__(self, path: Path, on_incident: Callable[[Incident], None]) -> None:
+        self._path, self._on_incident = path, on_incident
+        self._dropped_told = 0
+        self._next_telling = 0.0
+        self._is_unsaved = False
+
+    def dropped(self, count: int) -> None:
+        """Tell, at once and then once a minute, how far the count since the start has grown."""
+        now = time.monotonic()
+        more = count - self._dropped_told
+        if not more or now < self._next_telling:
+            return
+        self._dropped_told, self._next_telling = count, now + _PAUSE
+        self._on_incident(
+            Incident(
+                IncidentKind.DROPPED,
+                f"the outbox was full or too old: the oldest {more} finals were dropped; "
+                "see to the broker or widen the bounds in [outbox]",
+                {"finals": more, "finals_since_start": count},
+            )
+        )
+
+    def replaced(self, saved: int) -> None:
+        """Tell that the file was broken and a new one is begun."""
+        self._on_incident(
+            Incident(
+                IncidentKind.REPLACED,
+                f"outbox {self._path} was corrupt: a new one is begun, {saved} finals were saved from "
+                f"the old one, kept as {self._path.name}.corrupt; check the disk",
+                {"finals_saved": saved},
+            )
+        )
+
+    def unsaved(self, count: int, sentence: str) -> None:
+        """Tell, until `saved`, that the disk takes nothing."""
+        if not self._is_unsaved:
+            self._is_unsaved = True
+            self._on_incident(Incident(IncidentKind.UNSAVED, sentence, {"finals": count}))
+
+    def saved(self) -> None:
+        """Note that the disk takes finals."""
+        self._is_unsaved = False

@@ -1,0 +1,153 @@
+"""Health: what the sensors of a machine say, over MQTT's schema and as a file for Prometheus."""
+
+from __future__ import annotations
+
+import re
+import stat
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from edgeasr.daemon import prometheus
+from edgeasr.daemon.health import Health
+from edgeasr.daemon.quality import QualityLevel
+from edgeasr.daemon.sensors import Sensors
+from edgeasr.transcript import SchemaName, load_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE = re.compile(r'(edgeasr_[a-z_]+)\{([a-z]+="(?:[^"\\]|\\.)*",?)+\} (-?[0-9.e+-]+)')
+
+
+def put(root: Path, name: str, text: str) -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Path:
+    """Return the files of a Pi 5 with a PCIe Coral, on a battery, with a worker beside the daemon."""
+    put(tmp_path, "sys/class/thermal/thermal_zone0/temp", "61234\n")
+    put(tmp_path, "sys/class/apex/apex_0/temp", "70500\n")
+    put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "50004\n")
+    put(tmp_path, "sys/class/power_supply/AC/type", "Mains\n")
+    for name, text in (("type", "Battery"), ("status", "Discharging"), ("capacity", "17")):
+        put(tmp_path, f"sys/class/power_supply/BAT0/{name}", f"{text}\n")
+    put(tmp_path, "proc/self/smaps_rollup", "Rss: 9 kB\nPss:              90000 kB\n")
+    put(tmp_path, "proc/self/task/77/children", "78 79 ")
+    put(tmp_path, "proc/78/smaps_rollup", "Pss: 20000 kB\n")
+    put(tmp_path, "proc/79/statm", "9000 100 1\n")
+    return tmp_path
+
+
+def test_sensors_of_a_machine(pi: Path) -> None:
+    sensors = Sensors(pi)
+    assert sensors.temperatures() == {"soc": 61.234, "apex": 70.5}
+    assert sensors.throttling() == 0x50004
+    assert sensors.is_throttled()
+    assert sensors.battery_percent() == 17.0
+    assert sensors.memory_bytes() >= 110_000 * 1024 + 100 * 4096
+    put(pi, "sys/devices/platform/soc/soc:firmware/get_throttled", "50000\n")
+    put(pi, "sys/class/power_supply/BAT0/status", "Charging\n")
+    assert not sensors.is_throttled()
+    assert sensors.battery_percent() is None
+
+
+def test_a_machine_without_sensors(tmp_path: Path) -> None:
+    sensors = Sensors(tmp_path)
+    assert (sensors.temperatures(), sensors.throttling(), sensors.battery_percent()) == ({}, None, None)
+    assert not sensors.is_throttled()
+    assert sensors.memory_bytes() == 0
+    assert Sensors().memory_bytes() > 1_000_000
+
+
+def event(name: str) -> Any:
+    return SimpleNamespace(id=name, audio_seconds=2.1234, latency_ms=912.34)
+
+
+def report(health: Health) -> dict[str, Any]:
+    values = health.report(overflows=2, drops={"audio": 0, "finals": 3}, outbox=4, outbox_wait=1.5)
+    Draft202012Validator(load_schema(SchemaName.HEALTH)).validate(values)
+    return dict(values)
+
+
+def test_figures_of_an_interval_and_of_an_utterance(pi: Path) -> None:
+    health = Health(pi)
+    assert health.update() is None
+    first = report(health)
+    assert (first["rtf"], first["utterance"], first["quality"]) == (None, None, "full")
+    health.chunk(1.0, 0.9, 0.0)
+    for _ in range(10):
+        health.chunk(0.1, 0.02, 0.3, speech=True)
+    health.final(event("a-1"), 0.01)
+    updated = health.update()
+    assert updated is not None
+    Draft202012Validator(load_schema(SchemaName.HEALTH)).validate(updated)
+    assert updated["utterance"] == {
+        "id": "a-1",
+        "audio_seconds": 2.123,
+        "rtf": 0.21,
+        "queue_wait_ms": 300.0,
+        "latency_ms": 912.3,
+    }
+    assert updated["rtf"] is None, "the interval goes on"
+    second = report(health)
+    assert second["rtf"] == 0.55
+    assert second["queue_wait_ms"] == {"audio": 300.0, "finals": 1500.0}
+    assert second["utterances"] == 1
+    health.chunk(1.0, 0.1, 0.0)
+    assert report(health)["rtf"] == 0.1
+    assert report(health)["queue_wait_ms"]["audio"] == 0.0
+
+
+def test_the_file_for_prometheus_is_in_its_format_and_complete(pi: Path, tmp_path: Path) -> None:
+    health = Health(pi)
+    health.quality = QualityLevel.LOW
+    health.chunk(1.0, 0.25, 0.1, speech=True)
+    health.final(event("a-1"), 0.0)
+    values = report(health)
+    text = prometheus.render(values, 'ki"tch\\en')
+    assert text.endswith("\n")
+    samples: dict[str, list[str]] = {}
+    typed = set(re.findall(r"^# TYPE (\S+) (?:gauge|counter)$", text, re.MULTILINE))
+    for line in text.splitlines():
+        if not line.startswith("# "):
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            assert match[1] in typed
+            samples.setdefault(match[1], []).append(line)
+    assert samples["edgeasr_realtime_factor"] == ['edgeasr_realtime_factor{device="ki\\"tch\\\\en"} 0.25']
+    assert 'edgeasr_temperature_celsius{device="ki\\"tch\\\\en",sensor="apex"} 70.5' in text
+    assert 'edgeasr_drops_total{device="ki\\"tch\\\\en",queue="finals"} 3' in text
+    assert 'level="low"} 1' in text
+    assert 'level="full"} 0' in text
+    assert len(samples["edgeasr_quality"]) == len(QualityLevel)
+    for key in set(values) - {"v", "utterance", "quality"}:
+        assert any(
+            key.split("_")[0].rstrip("s") in name or key in ("rtf", "time", "throttling") for name in samples
+        ), key
+
+
+def test_what_is_unknown_is_left_out(tmp_path: Path) -> None:
+    text = prometheus.render(report(Health(tmp_path)), "kitchen")
+    assert "None" not in text
+    for name in ("realtime_factor", "throttling", "temperature", "utterance_"):
+        assert f"edgeasr_{name}" not in text
+
+
+def test_the_file_is_replaced_whole_and_readable_by_the_collector(tmp_path: Path) -> None:
+    path = tmp_path / "edgeasr.prom"
+    assert prometheus.write(path, "a 1\n") is None
+    before = path.stat().st_ino
+    assert prometheus.write(path, "a 2\n") is None
+    assert path.read_text() == "a 2\n"
+    assert path.stat().st_ino != before, "a reader of the old file reads it to its end"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [one.name for one in tmp_path.iterdir()] == ["edgeasr.prom"]
+    fault = prometheus.write(tmp_path / "absent/edgeasr.prom", "a 3\n")
+    assert fault is not None
+    assert "check its folder" in fault
