@@ -1,4 +1,4 @@
-"""The daemon's life: capture in a thread, recognition in this one, MQTT in its own."""
+"""The daemon's life: capture in a thread, recognition in this one, MQTT in its own, hardware in processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeasr.bundle import locate
@@ -22,9 +23,12 @@ from edgeasr.daemon.narrator import Narrator
 from edgeasr.daemon.notify import Watchdog, notify
 from edgeasr.daemon.operator import Operator
 from edgeasr.daemon.state import DaemonState, StateReport
-from edgeasr.encoder import open_encoder
+from edgeasr.daemon.supervised import Listener, open_supervised
+from edgeasr.daemon.tuner import Tuner
+from edgeasr.encoder import Encoder, FailsafeEncoder
 from edgeasr.mqtt import Topics
 from edgeasr.pipeline import build_decoder, build_recogniser
+from edgeasr.tuning import GovernorWatch, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,12 +44,19 @@ _CLOSE_SECONDS = 3.0  # with the last utterance's search this keeps within syste
 class Daemon:
     """Listens, transcribes and publishes until `stop` is set or the source ends.
 
-    `reload` reads the configuration again; without it that cannot be asked for.
+    `reload` reads the configuration again; without it that cannot be asked for. `root`: whose /sys and /proc/asound
+    show the hardware.
     """
 
-    def __init__(self, settings: Settings, reload: Callable[[], Settings] | None = None) -> None:
-        self._settings, self._reload = settings, reload
-        self._health = Health()
+    def __init__(
+        self,
+        settings: Settings,
+        reload: Callable[[], Settings] | None = None,
+        root: Path = Path("/"),
+    ) -> None:
+        self._settings, self._reload, self._root = settings, reload, root
+        self._tuner: Tuner | None = None
+        self._health = Health(root)
         self._stop, self._reread = threading.Event(), threading.Event()
         self._next_health = 0.0
 
@@ -57,6 +68,12 @@ class Daemon:
         """Ask `run` to read the configuration again."""
         self._reread.set()
 
+    def relax(self) -> None:
+        """Give up real-time scheduling, whose bound was reached."""
+        if self._tuner:
+            _LOG.warning("a thread ran at real-time priority for too long: all go on without it")
+            self._tuner.relax()
+
     def run(self) -> int:
         """Run to the end; returns the exit code. Raises EdgeasrError for what needs a mend before it can start."""
         settings = self._settings
@@ -67,11 +84,14 @@ class Daemon:
         birth = status_topic(mqtt.discovery_prefix) if mqtt.discovery else None
         control = Control(Topics(mqtt.prefix, settings.device.id), birth)
         messenger = Messenger(settings, StateReport(label), control.inbox)
+        tuner = self._tuner = Tuner(Plan.of(settings.tuning), messenger.refused)
+        listener = Listener(messenger)
+        encoder: Encoder | None = None
         try:
-            encoder = open_encoder(bundle, settings.encoder.accelerator.value, settings.encoder.threads)
+            encoder = open_supervised(settings.encoder, bundle, self._root, tuner.plan.encoder, listener)
             recogniser = build_recogniser(settings, bundle, encoder, decoder)
             clock = StreamClock()
-            narrator = Narrator(settings.text, clock, label, encoder.accelerator.value)
+            narrator = listener.narrator = Narrator(settings.text, clock, label, encoder.accelerator.value)
             engine = Engine(
                 settings,
                 bundle,
@@ -87,6 +107,8 @@ class Daemon:
                 clock,
                 messenger.microphone_lost,
                 messenger.microphone_back,
+                root=self._root,
+                tuner=tuner,
             )
             operator = Operator(
                 control,
@@ -99,32 +121,48 @@ class Daemon:
             )
             operator.begin()
             control.start(messenger.respond)
-            messenger.start(encoder.accelerator.value)
+            messenger.start(encoder.accelerator)
+            tuner.settle()
             try:
-                self._listen(engine, ear, operator, control, messenger)
+                self._listen(engine, ear, operator, control, messenger, encoder)
             finally:
                 notify("STOPPING=1", "STATUS=stopping")
                 ear.close(for_good=True)
             engine.finish(ear)
-            self._report(engine, ear, control, messenger)
+            self._report(engine, ear, control, messenger, encoder)
             if ear.error is not None:
                 raise ear.error
         finally:
+            if encoder is not None:
+                encoder.close()
             control.close()
             messenger.close(_CLOSE_SECONDS)
         return 0
 
-    def _listen(
-        self, engine: Engine, ear: Ear, operator: Operator, control: Control, messenger: Messenger
+    def _listen(  # noqa: PLR0913
+        self,
+        engine: Engine,
+        ear: Ear,
+        operator: Operator,
+        control: Control,
+        messenger: Messenger,
+        encoder: Encoder,
     ) -> None:
         if operator.muted:
             notify("READY=1")
-        ready, announced, turns = operator.muted, 0, 0
+        ready, announced, turns, flushed = operator.muted, 0, 0, ear.losses
         watchdog = Watchdog()
+        governor = GovernorWatch(self._settings.tuning.governor, self._root)
         while not self._stop.is_set() and not ear.ended:
+            if isinstance(encoder, FailsafeEncoder):
+                encoder.poll()
             if not ear.is_open:
                 control.wait(_WAIT)
-            elif engine.hear(ear, _WAIT) and announced < ear.openings:
+            elif not engine.hear(ear, _WAIT):
+                if ear.is_lost and ear.losses > flushed and not engine.loading:
+                    flushed = ear.losses
+                    engine.flush()  # the end of what was being said will not come
+            elif announced < ear.openings:
                 announced = ear.openings
                 messenger.enter(DaemonState.LISTENING)
                 if not ready:
@@ -137,11 +175,17 @@ class Daemon:
             turns += 1
             if not watchdog.progress(ear.captured, engine.processed):
                 watchdog.waiting(turns, ear.attempts if ear.is_open else turns)
+            fault = governor.look()
+            if fault:
+                messenger.refused(fault)
             if time.monotonic() >= self._next_health and not engine.loading:
-                self._report(engine, ear, control, messenger)
+                self._report(engine, ear, control, messenger, encoder)
 
-    def _report(self, engine: Engine, ear: Ear, control: Control, messenger: Messenger) -> None:
+    def _report(
+        self, engine: Engine, ear: Ear, control: Control, messenger: Messenger, encoder: Encoder
+    ) -> None:
         self._next_health = time.monotonic() + engine.settings.health.interval
+        self._health.restarts = ear.losses + (encoder.restarts if isinstance(encoder, FailsafeEncoder) else 0)
         messenger.health(
             self._health,
             overflows=ear.overflows,
@@ -150,10 +194,12 @@ class Daemon:
         )
 
 
-def run_daemon(settings: Settings, reload: Callable[[], Settings] | None = None) -> int:
+def run_daemon(
+    settings: Settings, reload: Callable[[], Settings] | None = None, root: Path = Path("/")
+) -> int:
     """Run the daemon in this process until SIGTERM, SIGINT or the end of its source; SIGHUP reloads."""
     set_up_logging(settings.logging)
-    daemon = Daemon(settings, reload)
+    daemon = Daemon(settings, reload, root)
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         _LOG.info("stopping on %s", signal.Signals(number).name)
@@ -162,4 +208,5 @@ def run_daemon(settings: Settings, reload: Callable[[], Settings] | None = None)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.reread())
+    signal.signal(signal.SIGXCPU, lambda _number, _frame: daemon.relax())
     return daemon.run()

@@ -13,6 +13,7 @@ from edgeasr.settings.sections import (
     Device,
     Encoder,
     Endpoint,
+    GovernorPolicy,
     Health,
     LogFormat,
     Logging,
@@ -24,6 +25,7 @@ from edgeasr.settings.sections import (
     Settings,
     Text,
     Tls,
+    Tuning,
     Vad,
 )
 
@@ -37,6 +39,7 @@ __all__ = [
     "Device",
     "Encoder",
     "Endpoint",
+    "GovernorPolicy",
     "Health",
     "Loaded",
     "LogFormat",
@@ -49,6 +52,7 @@ __all__ = [
     "Settings",
     "Text",
     "Tls",
+    "Tuning",
     "Vad",
     "adopt",
     "changed",

@@ -70,7 +70,7 @@ def everything(of: Ear) -> list[int]:
 def test_a_closed_ear_has_let_go_of_the_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Microphone] = []
 
-    def open_stream(_audio: Audio) -> Microphone:
+    def open_stream(_audio: Audio, *_how: object) -> Microphone:
         made.append(Microphone())
         return made[-1]
 
@@ -94,7 +94,7 @@ def test_a_closed_ear_has_let_go_of_the_microphone(monkeypatch: pytest.MonkeyPat
 def test_unmuting_waits_for_a_microphone_that_was_unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
     is_there = False
 
-    def open_stream(_audio: Audio) -> Microphone:
+    def open_stream(_audio: Audio, *_how: object) -> Microphone:
         if not is_there:
             raise DeviceError("there is no microphone; plug one in")
         return Microphone()
