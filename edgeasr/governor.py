@@ -1,8 +1,8 @@
 """The CPU's frequency governor, set by a privileged helper so that the daemon need not be root, and put back.
 
 `python -m edgeasr.governor set performance --state FILE` remembers in FILE what was there before, which
-`… restore --state FILE` puts back. `… follow --wish FILE` sets what the daemon has written into a file, each time that it
-does. Needs nothing but the standard library: it runs as root.
+`… restore --state FILE` puts back. `… follow --wish FILE` sets what the daemon has written into a file. Needs nothing
+but the standard library: it runs as root.
 """
 
 from __future__ import annotations

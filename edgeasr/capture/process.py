@@ -115,7 +115,7 @@ class MicrophoneProcess:
             if not self._child.reap():
                 _LOG.warning("process %d of %s is stuck in its driver", self.pid, self.name)
 
-    def __del__(self) -> None:
+    def __del__(self) -> None:  # noqa: D105
         # Not in `close`: a read in another thread may still look at them.
         self._release()
 

@@ -1,8 +1,8 @@
 """The process that captures: PortAudio's blocks into a pipe, as they come. `python -m edgeasr.capture.worker OPTIONS`.
 
-Options (JSON): device, proc, leash, and as descriptors `audio` (raw blocks, interleaved int16), `report` (a line of JSON
-that describes the stream, or the error) and `counters` (two 64-bit numbers in shared memory: overflow flags, blocks that did
-not fit into the pipe); `tuning` as edgeasr.tuning takes it. Imports neither numpy nor anything else that is large.
+Options (JSON): device, proc, leash, and as descriptors `audio` (raw blocks, interleaved int16), `report` (a line of
+JSON that describes the stream, or the error) and `counters` (two 64-bit numbers in shared memory: overflow flags,
+blocks that did not fit into the pipe); `tuning` as edgeasr.tuning takes it. Imports nothing large, such as numpy.
 """
 
 from __future__ import annotations

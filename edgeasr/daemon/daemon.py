@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,8 @@ from edgeasr.daemon.narrator import Narrator
 from edgeasr.daemon.notify import Watchdog, notify
 from edgeasr.daemon.operator import Operator
 from edgeasr.daemon.state import DaemonState, StateReport
-from edgeasr.daemon.supervised import Listener, open_supervised
+from edgeasr.daemon.supervised import Listener, Supervisor, open_supervised
 from edgeasr.daemon.tuner import Tuner
-from edgeasr.encoder import Encoder, FailsafeEncoder
 from edgeasr.mqtt import Topics
 from edgeasr.pipeline import build_decoder, build_recogniser
 from edgeasr.tuning import GovernorWatch, Plan
@@ -34,11 +34,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from edgeasr.encoder import Encoder
     from edgeasr.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 _WAIT = 0.5  # how long to wait for a chunk, or for a command while muted, before looking whether to stop
 _CLOSE_SECONDS = 3.0  # with the last utterance's search this keeps within systemd's 5 s
+
+
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What the loop works with."""
+
+    engine: Engine
+    ear: Ear
+    operator: Operator
+    control: Control
+    messenger: Messenger
+    supervisor: Supervisor
 
 
 class Daemon:
@@ -123,13 +136,16 @@ class Daemon:
             control.start(messenger.respond)
             messenger.start(encoder.accelerator)
             tuner.settle()
+            governor = GovernorWatch(settings.tuning.governor, self._root)
+            supervisor = Supervisor(encoder, governor, messenger)
+            rooms = _Rooms(engine, ear, operator, control, messenger, supervisor)
             try:
-                self._listen(engine, ear, operator, control, messenger, encoder)
+                self._listen(rooms)
             finally:
                 notify("STOPPING=1", "STATUS=stopping")
                 ear.close(for_good=True)
             engine.finish(ear)
-            self._report(engine, ear, control, messenger, encoder)
+            self._report(rooms)
             if ear.error is not None:
                 raise ear.error
         finally:
@@ -139,58 +155,40 @@ class Daemon:
             messenger.close(_CLOSE_SECONDS)
         return 0
 
-    def _listen(  # noqa: PLR0913
-        self,
-        engine: Engine,
-        ear: Ear,
-        operator: Operator,
-        control: Control,
-        messenger: Messenger,
-        encoder: Encoder,
-    ) -> None:
+    def _listen(self, rooms: _Rooms) -> None:
+        engine, ear, operator = rooms.engine, rooms.ear, rooms.operator
         if operator.muted:
             notify("READY=1")
-        ready, announced, turns, flushed = operator.muted, 0, 0, ear.losses
+        ready, announced, turns = operator.muted, 0, 0
         watchdog = Watchdog()
-        governor = GovernorWatch(self._settings.tuning.governor, self._root)
         while not self._stop.is_set() and not ear.ended:
-            if isinstance(encoder, FailsafeEncoder):
-                encoder.poll()
             if not ear.is_open:
-                control.wait(_WAIT)
-            elif not engine.hear(ear, _WAIT):
-                if ear.is_lost and ear.losses > flushed and not engine.loading:
-                    flushed = ear.losses
-                    engine.flush()  # the end of what was being said will not come
-            elif announced < ear.openings:
+                rooms.control.wait(_WAIT)
+            elif engine.hear(ear, _WAIT) and announced < ear.openings:
                 announced = ear.openings
-                messenger.enter(DaemonState.LISTENING)
+                rooms.messenger.enter(DaemonState.LISTENING)
                 if not ready:
                     ready = True
                     notify("READY=1", "STATUS=listening")
             operator.attend()
+            rooms.supervisor.look()
             if self._reread.is_set():
                 self._reread.clear()
                 operator.reread()
             turns += 1
             if not watchdog.progress(ear.captured, engine.processed):
                 watchdog.waiting(turns, ear.attempts if ear.is_open else turns)
-            fault = governor.look()
-            if fault:
-                messenger.refused(fault)
             if time.monotonic() >= self._next_health and not engine.loading:
-                self._report(engine, ear, control, messenger, encoder)
+                self._report(rooms)
 
-    def _report(
-        self, engine: Engine, ear: Ear, control: Control, messenger: Messenger, encoder: Encoder
-    ) -> None:
-        self._next_health = time.monotonic() + engine.settings.health.interval
-        self._health.restarts = ear.losses + (encoder.restarts if isinstance(encoder, FailsafeEncoder) else 0)
-        messenger.health(
+    def _report(self, rooms: _Rooms) -> None:
+        self._next_health = time.monotonic() + rooms.engine.settings.health.interval
+        self._health.restarts = rooms.ear.losses + rooms.supervisor.restarts
+        rooms.messenger.health(
             self._health,
-            overflows=ear.overflows,
-            audio_dropped=ear.dropped,
-            commands_refused=control.refused,
+            overflows=rooms.ear.overflows,
+            audio_dropped=rooms.ear.dropped,
+            commands_refused=rooms.control.refused,
         )
 
 

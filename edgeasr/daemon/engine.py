@@ -47,6 +47,7 @@ class Engine:
         self._narrator, self._messenger, self._health = narrator, messenger, health
         self._chunk = np.zeros(block_samples(recogniser, settings), dtype=np.int16)
         self._filled = 0
+        self._losses = 0  # of the microphone, after which the utterance under way was ended
         self._next_partial = 0.0
         self.processed = 0  # chunks since the start
 
@@ -65,6 +66,7 @@ class Engine:
         chunk = self._chunk
         self._filled += ear.read(chunk[self._filled :], timeout)
         if self._filled < len(chunk):
+            self._end_lost(ear)
             return False
         began = time.monotonic()
         waited = ear.waiting / SAMPLE_RATE
@@ -93,6 +95,12 @@ class Engine:
         self.settings = settings
         retune(settings, self._bundle, self._recogniser, self._decoder.wait())
         self._narrator.write_as(settings.text)
+
+    def _end_lost(self, ear: Ear) -> None:
+        """End the utterance whose microphone was lost: what follows, whenever it does, belongs to another."""
+        if ear.is_lost and ear.losses > self._losses and not self.loading:
+            self._losses = ear.losses
+            self.flush()
 
     def _tell(self, updates: Sequence[Update]) -> None:
         for update in updates:

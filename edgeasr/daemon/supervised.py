@@ -1,4 +1,4 @@
-"""The daemon's encoder: on the CPU, or on an Edge TPU's process with the CPU behind it."""
+"""The daemon's encoder, on the CPU or on an Edge TPU's process with the CPU behind it; and the governor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgeasr.daemon.narrator import Narrator
     from edgeasr.encoder import Accelerator, Encoder
     from edgeasr.settings import Encoder as EncoderSettings
-    from edgeasr.tuning import Tuning
+    from edgeasr.tuning import GovernorWatch, Tuning
 
 
 class Listener:
@@ -60,3 +60,25 @@ def open_supervised(
         witness=listener,
         required=choice is AcceleratorChoice.EDGETPU,
     )
+
+
+class Supervisor:
+    """Looks after what may go and come without anybody speaking; `look` is called at every turn of the loop."""
+
+    def __init__(self, encoder: Encoder, governor: GovernorWatch, messenger: Messenger) -> None:
+        self.encoder = encoder
+        self._failsafe = encoder if isinstance(encoder, FailsafeEncoder) else None
+        self._governor, self._messenger = governor, messenger
+
+    @property
+    def restarts(self) -> int:
+        """How often the encoder's process was replaced."""
+        return self._failsafe.restarts if self._failsafe else 0
+
+    def look(self) -> None:
+        """Do what is due."""
+        if self._failsafe:
+            self._failsafe.poll()
+        fault = self._governor.look()
+        if fault:
+            self._messenger.refused(fault)

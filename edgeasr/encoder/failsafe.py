@@ -48,13 +48,13 @@ class Witness(Protocol):
     """Who is told."""
 
     def accelerator_lost(self, why: str) -> None:
-        """The TPU is not there although it was asked for, or no longer."""
+        """Hear that the TPU is not there although it was asked for, or no longer."""
 
     def accelerator_used(self, accelerator: Accelerator) -> None:
-        """This one runs the encoder from now on."""
+        """Hear what runs the encoder from now on."""
 
     def refused(self, fault: str) -> None:
-        """The kernel has refused something to the process."""
+        """Hear what the kernel has refused to the process."""
 
 
 class FailsafeEncoder:
@@ -166,11 +166,7 @@ class FailsafeEncoder:
         """Get a process that is ready; runs in a thread, and leaves what came of it in the fields."""
         self._opened, self._absence, self._error = None, "", None
         try:
-            if self._ended is not None and not self._ended.is_gone:
-                raise AcceleratorError(
-                    "the process that drove the Edge TPU is stuck in its driver: unplug the TPU and plug it in again"
-                )
-            self._ended = None
+            self._bury()
             runtimes = self._look()
             if isinstance(runtimes, str):
                 self._absence = runtimes
@@ -182,6 +178,14 @@ class FailsafeEncoder:
             self._error = AcceleratorError(
                 f"the Edge TPU's process did not start ({error}): restart the service"
             )
+
+    def _bury(self) -> None:
+        """Raise AcceleratorError while a process that was killed still holds the TPU."""
+        if self._ended is not None and not self._ended.is_gone:
+            raise AcceleratorError(
+                "the process that drove the Edge TPU is stuck in its driver: unplug the TPU and plug it in again"
+            )
+        self._ended = None
 
     def _first_that_works(self, runtimes: Sequence[Runtime]) -> EncoderProcess | None:
         last: AcceleratorError | None = None

@@ -1,4 +1,4 @@
-"""An encoder on an Edge TPU in a process of its own: `invoke` on a wedged TPU never returns, but a process can be killed."""
+"""An encoder on an Edge TPU in a process of its own: a wedged `invoke` never returns, but a process can be killed."""
 
 from __future__ import annotations
 
@@ -138,5 +138,5 @@ class EncoderProcess:
     def _crash(self) -> AcceleratorError:
         self._child.reap()
         return AcceleratorError(
-            f"the process that drives the Edge TPU is gone, {self._child.last_words()}: `edgeasr doctor` names the cause"
+            f"the Edge TPU's process is gone, {self._child.last_words()}: `edgeasr doctor` names the cause"
         )

@@ -1,9 +1,9 @@
 """The process that drives the Edge TPU: hops in, log-probabilities out. `python -m edgeasr.encoder.worker OPTIONS`.
 
-Options (JSON): `bundle` (folder), `runtime`, `opener` (module:function that makes the interpreter), `leash`, `tuning`, and as
-`channel` the descriptor of a SOCK_SEQPACKET socket. On it, this process first sends READY or ERROR and what the kernel
-refused or the sentence, as JSON. Then it answers each packet: a hop, float32[hop_frames, mels], with its rows,
-float32[rows, units]; an empty list of features, RESET alone, with RESET; an `invoke` that fails, with ERROR and the sentence.
+Options (JSON): `bundle` (folder), `mels`, `runtime`, `opener` (module:function that makes the interpreter), `leash`,
+`tuning`, and as `channel` the descriptor of a SOCK_SEQPACKET socket. On it, this process first sends READY and what the
+kernel refused, as JSON, or ERROR and why. Then it answers each packet: HOP with float32[hop_frames, mels] by HOP with
+float32[rows, units], RESET by RESET; an `invoke` that fails, by ERROR and the sentence.
 """
 
 from __future__ import annotations

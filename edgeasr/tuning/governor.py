@@ -1,7 +1,7 @@
 """The daemon's side of the CPU's governor: it says what it wishes, watches, and writes nothing below /sys itself.
 
-A privileged helper, started by systemd whenever the file with the wish is written (edgeasr-governor.path), sets the governor;
-another puts it back when the service stops.
+A privileged helper, started by systemd whenever the file with the wish is written (edgeasr-governor.path), sets the
+governor; another puts it back when the service stops.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def wish_for(policy: GovernorPolicy, root: Path = Path("/")) -> Wish:
 
 
 class GovernorWatch:
-    """Leaves the wish where the helper finds it, again where others change the governor; tells once if that is in vain."""
+    """Leaves the wish for the helper, again where others change the governor; tells once if that is in vain."""
 
     def __init__(
         self,

@@ -20,10 +20,8 @@ def lock_memory(status: Path = Path("/proc/self/status")) -> list[str]:
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if limit != resource.RLIM_INFINITY and not _may_lock(status):
-        return [
-            f"memory is not locked, since at most {limit >> 20} MiB may be: give the service "
-            "LimitMEMLOCK=infinity, or set tuning.lock_memory = false"
-        ]
+        mend = "give the service LimitMEMLOCK=infinity, or set tuning.lock_memory = false"
+        return [f"memory is not locked, since at most {limit >> 20} MiB may be: {mend}"]
     try:
         refused = ctypes.CDLL(None, use_errno=True).mlockall(_CURRENT | _FUTURE | _ON_FAULT)
     except (OSError, AttributeError):

@@ -151,7 +151,9 @@ class Pipe:
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
     made = Pipe(*os.pipe())
     for module in (capture, ear):
-        monkeypatch.setattr(module, "open_stream", lambda _audio: PcmSource(made.reading, timeout=30.0))
+        monkeypatch.setattr(
+            module, "open_stream", lambda _audio, *_how: PcmSource(made.reading, timeout=30.0)
+        )
     yield made
     os.close(made.reading)
 
