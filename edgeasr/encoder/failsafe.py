@@ -156,9 +156,11 @@ class FailsafeEncoder:
     def close(self) -> None:
         """End the process and let go of the graph."""
         self._closed = True
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        for process in (self._process, self._ended):
+            if process is not None:
+                process.close()
+                process.reap()
+        self._process = self._ended = None
         self.rung = Rung.CPU
         self._cpu.close()
 
@@ -195,11 +197,13 @@ class FailsafeEncoder:
                 process.wait_ready()
             except AcceleratorError as error:
                 process.close()
-                self._ended = process
+                if not process.reap():
+                    self._ended = process
                 last = AcceleratorError(f"with {runtime.value}: {error}")
                 continue
             if self._closed:
                 process.close()
+                process.reap()
                 return None
             return process
         if last is not None:

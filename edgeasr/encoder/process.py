@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edgeasr.encoder.protocol import Accelerator
-from edgeasr.encoder.worker import ERROR, HEAD_BYTES, HOP, READY, RESET
+from edgeasr.encoder.packets import ERROR, HEAD_BYTES, HOP, READY, RESET
 from edgeasr.errors import AcceleratorError
 from edgeasr.tuning import Tuning
 from edgeasr.worker import Child
@@ -107,6 +107,10 @@ class EncoderProcess:
         """Kill it, whatever it does; does not wait for its end."""
         self._channel.close()
         self._child.kill()
+
+    def reap(self) -> bool:
+        """Wait for its end, shortly, after `close`; False where it is stuck in its driver."""
+        return self._child.reap()
 
     def _send(self, packet: bytes | bytearray) -> None:
         try:

@@ -14,13 +14,14 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgeasr.bundle import Bundle
 from edgeasr.encoder import edgetpu
 from edgeasr.encoder.interpreter import Runtime, load_interpreter
+from edgeasr.encoder.packets import ERROR, HEAD_BYTES, HOP, READY, RESET
 from edgeasr.encoder.protocol import Accelerator
 from edgeasr.encoder.streaming import StreamingEncoder
 from edgeasr.errors import EdgeasrError
@@ -29,10 +30,6 @@ from edgeasr.worker import hold_leash
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# The first byte of each packet; whole words keep the numbers behind it aligned.
-HEAD_BYTES: Final = 4
-READY, ERROR, HOP, RESET = (bytes([code, 0, 0, 0]) for code in range(4))
 
 
 def open_edgetpu(bundle: Bundle, runtime: Runtime) -> Any:

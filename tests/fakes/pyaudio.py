@@ -56,7 +56,12 @@ class PyAudio:
         return int(self.there)
 
     def get_device_info_by_index(self, index: int) -> dict[str, Any]:
-        return {"index": 0, "name": "USB Fake: - (hw:1,0)", "maxInputChannels": 2, "defaultSampleRate": 48000.0}
+        return {
+            "index": 0,
+            "name": "USB Fake: - (hw:1,0)",
+            "maxInputChannels": 2,
+            "defaultSampleRate": 48000.0,
+        }
 
     def get_default_input_device_info(self) -> dict[str, Any]:
         if not self.there:
