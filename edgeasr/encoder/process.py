@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edgeasr.encoder.protocol import Accelerator
 from edgeasr.encoder.packets import ERROR, HEAD_BYTES, HOP, READY, RESET
+from edgeasr.encoder.protocol import Accelerator
 from edgeasr.errors import AcceleratorError
 from edgeasr.tuning import Tuning
 from edgeasr.worker import Child

@@ -1,7 +1,9 @@
-"""`edgeasr run` on a machine whose Edge TPU is a fake: `machine.py CONFIG ROOT`, where ROOT's /sys and /proc show hardware."""
+"""`edgeasr run` on a machine whose Edge TPU is a fake: `machine.py CONFIG ROOT`, whose /sys and /proc show hardware."""
 
 from __future__ import annotations
 
+import faulthandler
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from edgeasr.encoder import edgetpu, process
 
 
 def main(config: str, root: str) -> int:
+    faulthandler.register(signal.SIGUSR1)  # where it is, should it hang
     edgetpu.library = lambda: edgetpu.LIBRARY
     process.OPENER = "tpu:as_told"  # type: ignore[misc]
     return run_daemon(settings.load(files=[Path(config)], environ={}).settings, root=Path(root))
