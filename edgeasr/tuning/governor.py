@@ -84,9 +84,16 @@ class GovernorWatch:
         )
 
     def _leave(self, wish: Wish) -> None:
-        if self._folder is not None:
-            with contextlib.suppress(OSError):  # then the governor stays another one, which is told
-                (self._folder / WISHES).write_text(f"{wish.value}\n", encoding="ascii")
+        if self._folder is None:
+            return
+        with contextlib.suppress(OSError):  # then the governor stays another one, which is told
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            descriptor = os.open(self._folder / WISHES, flags, 0o644)
+            try:
+                os.fchmod(descriptor, 0o644)  # whatever the umask: the helper is root without root's rights
+                os.write(descriptor, f"{wish.value}\n".encode())
+            finally:
+                os.close(descriptor)
 
 
 def _wanted(wish: Wish) -> set[str]:

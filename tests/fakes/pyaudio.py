@@ -1,8 +1,8 @@
 """A module `pyaudio` for processes, found through PYTHONPATH; what happens to it is written into a folder.
 
 $FAKE_MICROPHONE names the folder. In it: `plugged` exists while the microphone does; `speech.raw` is what it hears,
-over and over, from the beginning at each opening (16 kHz mono int16), else a tone; `stalls`: nothing is delivered any more;
-`hangs`: opening never returns; `rates`: those that the device offers. It delivers at the speed of speech.
+over and over, from the beginning at each opening (16 kHz mono int16), else a tone; `stalls`: nothing is delivered any
+more; `hangs`: opening never returns; `rates`: those that the device offers. It delivers at the speed of speech.
 """
 
 from __future__ import annotations

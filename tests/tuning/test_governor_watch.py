@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,6 +102,16 @@ def test_without_a_helper_it_is_told_once_and_again_only_after_it_was_right(mach
     machine.turn(watch)
     machine.set_all("powersave")
     assert sum(machine.turn(watch) is not None for _ in range(4 * ATTEMPTS)) == 1
+
+
+def test_the_wish_can_be_read_by_a_helper_without_the_daemon_s_rights(machine: Machine) -> None:
+    machine.helper_works = False
+    before = os.umask(0o077)
+    try:
+        machine.turn(machine.watch(GovernorPolicy.PERFORMANCE))
+    finally:
+        os.umask(before)
+    assert (machine.run / "governor").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("wish", ["", "turbo\n", "performance " * 9, None, "link", "folder"])
