@@ -87,6 +87,7 @@ class House:
             "audio.timeout": 1.0,
             "decoder.least_confidence": 0.0,
             "decoder.mode": "greedy",
+            "tuning.realtime_priority": 0,  # processes that are killed from outside at such a priority end badly
         }
         config = self.folder / "edgeasr.toml"
         loaded = settings.load(files=[], environ={}, values={**fixed, **values})

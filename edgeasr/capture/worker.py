@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from edgeasr.capture.recorder import Recorder
 from edgeasr.errors import EdgeasrError, SourceLostError
-from edgeasr.tuning import Tuning, name_thread, tune_process
+from edgeasr.tuning import Tuning, demote, name_thread, tune_process
 from edgeasr.worker import hold_leash
 
 COUNTERS_BYTES: Final = 16
@@ -68,6 +68,7 @@ def main(text: str) -> int:
         _tell(report, {"lost": str(error)})
     except EdgeasrError as error:
         _tell(report, {"error": type(error).__name__, "message": str(error)})
+    demote()
     # Not by return: a driver that hangs would not let the interpreter end.
     os._exit(1)
 

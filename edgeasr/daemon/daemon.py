@@ -68,7 +68,6 @@ class Daemon:
         root: Path = Path("/"),
     ) -> None:
         self._settings, self._reload, self._root = settings, reload, root
-        self._tuner: Tuner | None = None
         self._health = Health(root)
         self._stop, self._reread = threading.Event(), threading.Event()
         self._next_health = 0.0
@@ -81,12 +80,6 @@ class Daemon:
         """Ask `run` to read the configuration again."""
         self._reread.set()
 
-    def relax(self) -> None:
-        """Give up real-time scheduling, whose bound was reached."""
-        if self._tuner:
-            _LOG.warning("a thread ran at real-time priority for too long: all go on without it")
-            self._tuner.relax()
-
     def run(self) -> int:
         """Run to the end; returns the exit code. Raises EdgeasrError for what needs a mend before it can start."""
         settings = self._settings
@@ -97,7 +90,7 @@ class Daemon:
         birth = status_topic(mqtt.discovery_prefix) if mqtt.discovery else None
         control = Control(Topics(mqtt.prefix, settings.device.id), birth)
         messenger = Messenger(settings, StateReport(label), control.inbox)
-        tuner = self._tuner = Tuner(Plan.of(settings.tuning), messenger.refused)
+        tuner = Tuner(Plan.of(settings.tuning), messenger.refused)
         listener = Listener(messenger)
         encoder: Encoder | None = None
         try:
@@ -206,5 +199,4 @@ def run_daemon(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.reread())
-    signal.signal(signal.SIGXCPU, lambda _number, _frame: daemon.relax())
     return daemon.run()

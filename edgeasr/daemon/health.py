@@ -8,17 +8,27 @@ from pathlib import Path
 
 
 def memory_bytes(root: Path = Path("/")) -> int:
-    """Proportional set size of this process, or its resident size where the kernel does not tell."""
+    """Proportional set size of this process and its children, resident sizes where the kernel does not tell."""
+    own = root / "proc/self"
+    children = [word for file in own.glob("task/*/children") for word in _text(file).split()]
+    return sum(_process_bytes(folder) for folder in (own, *(root / "proc" / child for child in children)))
+
+
+def _process_bytes(process: Path) -> int:
+    for line in _text(process / "smaps_rollup").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
     try:
-        for line in (root / "proc/self/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return int((root / "proc/self/statm").read_text().split()[1]) * 4096
-    except (OSError, ValueError, IndexError):
+        return int(_text(process / "statm").split()[1]) * 4096
+    except (ValueError, IndexError):
         return 0
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
 
 
 def temperatures(root: Path = Path("/")) -> dict[str, float]:

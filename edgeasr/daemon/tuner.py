@@ -6,14 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from edgeasr.tuning import (
-    bound_realtime,
-    demote,
-    lock_memory,
-    name_thread,
-    threads,
-    tune_thread,
-)
+from edgeasr.tuning import Tuning, lock_memory, name_thread, threads, tune_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +17,12 @@ CAPTURE_NAME = "edgeasr-capture"
 
 
 class Tuner:
-    """Tunes by a plan; each refusal is told, with the part of the work that it is about."""
+    """Tunes by a plan; each refusal is told, with the part of the work that it is about.
+
+    No thread of the daemon itself is real-time: one that starts, ends and waits for processes at such a priority can
+    wait in the kernel, without end, for a thread that it keeps from running. The processes are, and a pipe bridges
+    what the daemon is late.
+    """
 
     def __init__(self, plan: Plan, tell: Callable[[str], None]) -> None:
         self.plan = plan
@@ -35,8 +33,7 @@ class Tuner:
         """To be called by the thread that takes samples from their source."""
         name_thread(CAPTURE_NAME)
         self._capture = threading.get_native_id()
-        faults = bound_realtime(self.plan.capture.bound) if self.plan.capture.priority else []
-        self.refused("capture", faults + tune_thread(self.plan.capture))
+        self.refused("capture", tune_thread(Tuning(self.plan.capture.cores)))
 
     def settle(self) -> None:
         """Lock memory, and give all threads but capture's their cores: the main one the decoder's."""
@@ -46,11 +43,6 @@ class Tuner:
                 self.refused("decoder", tune_thread(self.plan.decoder, thread))
             elif thread != self._capture:
                 self.refused("service", tune_thread(self.plan.rest, thread))
-
-    def relax(self) -> None:
-        """Give up real-time scheduling in this process, whose bound was reached."""
-        for thread in threads():
-            demote(thread)
 
     def refused(self, part: str, faults: Iterable[str]) -> None:
         """Pass sentences about a part on."""

@@ -25,7 +25,7 @@ from edgeasr.encoder.packets import ERROR, HEAD_BYTES, HOP, READY, RESET
 from edgeasr.encoder.protocol import Accelerator
 from edgeasr.encoder.streaming import StreamingEncoder
 from edgeasr.errors import EdgeasrError
-from edgeasr.tuning import Tuning, name_thread, tune_process
+from edgeasr.tuning import Tuning, demote, name_thread, tune_process
 from edgeasr.worker import hold_leash
 
 if TYPE_CHECKING:
@@ -87,4 +87,5 @@ def _serve(channel: socket.socket, encoder: StreamingEncoder, mels: int) -> int:
 if __name__ == "__main__":
     code = main(sys.argv[1])
     sys.stderr.flush()
+    demote()
     os._exit(code)  # not by return: a delegate that hangs would not let the interpreter end

@@ -18,9 +18,12 @@ _TASKS: Final = Path("/proc/self/task")
 _MICRO: Final = 1_000_000
 
 
-def threads() -> list[int]:
-    """Return the kernel's ids of this process's threads."""
-    return [int(task.name) for task in _TASKS.iterdir()]
+def threads(process: int | str = "self") -> list[int]:
+    """Return the kernel's ids of a process's threads, none where it has ended."""
+    try:
+        return [int(task.name) for task in Path(f"/proc/{process}/task").iterdir()]
+    except OSError:
+        return []
 
 
 def name_thread(name: str) -> None:
@@ -66,10 +69,15 @@ def tune_thread(tuning: Tuning, thread: int = 0) -> list[str]:
     return faults
 
 
-def demote(thread: int = 0) -> None:
-    """Put a thread back to the usual scheduling."""
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+def demote(process: int | str = "self") -> None:
+    """Put all threads of a process back to the usual scheduling, as it should be before they end.
+
+    A thread that ends at real-time priority may wait in the kernel for one that reads its folder in /proc, and keep
+    that one from running: for ever, on a single core.
+    """
+    for thread in threads(process):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
 
 
 def bound_realtime(seconds: float) -> list[str]:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from edgeasr.tuning.scheduler import demote
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -57,6 +59,8 @@ class Child:
         if self._leash >= 0:
             os.close(self._leash)
             self._leash = -1
+        if self._process.returncode is None:
+            demote(self._process.pid)
         self._process.kill()
 
     def reap(self, timeout: float = REAP_SECONDS) -> bool:

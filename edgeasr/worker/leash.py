@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 
+from edgeasr.tuning.scheduler import demote
+
 
 def hold_leash(descriptor: int) -> None:
     """End this process as soon as the other end of a pipe is closed, as it is when its parent dies in any way.
@@ -16,6 +18,7 @@ def hold_leash(descriptor: int) -> None:
 
     def wait() -> None:
         os.read(descriptor, 1)
+        demote()
         os._exit(0)  # whatever the hardware's library does meanwhile
 
     threading.Thread(target=wait, name="leash", daemon=True).start()
