@@ -113,6 +113,33 @@ def test_unmuting_waits_for_a_microphone_that_was_unplugged(monkeypatch: pytest.
     one.close(for_good=True)
 
 
+def test_a_lost_microphone_is_tried_for_six_times_and_then_when_the_cards_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = 0
+
+    def open_stream(_audio: Audio, *_how: object) -> Microphone:
+        nonlocal opened
+        opened += 1
+        raise DeviceError("there is no microphone; plug one in")
+
+    monkeypatch.setattr(capture, "open_stream", open_stream)
+    monkeypatch.setattr(capture, "_RETRY_SECONDS", 0.002)
+    monkeypatch.setattr(capture, "_LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr("edgeasr.worker.budget.FIRST_PAUSE", 1000.0)
+    cards = tmp_path / "proc/asound/cards"
+    cards.parent.mkdir(parents=True)
+    cards.write_text("--- no soundcards ---\n")
+    one = Ear(Audio(), BLOCK, StreamClock(), lambda _why: None, lambda: None, root=tmp_path)
+    one.open(patient=True)
+    wait_for(lambda: one.attempts > 30)
+    assert opened == 6
+    assert one.is_lost
+    cards.write_text(" 1 [Fake           ]: USB-Audio - USB Fake\n")
+    wait_for(lambda: opened > 6, "an attempt with the new card")
+    one.close(for_good=True)
+
+
 def test_files_go_on_where_they_were(tmp_path: Path) -> None:
     paths = [tmp_path / "a.wav", tmp_path / "b.wav"]
     samples = np.arange(16000, dtype=np.int16)
