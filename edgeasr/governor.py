@@ -1,14 +1,18 @@
 """The CPU's frequency governor, set by a privileged helper so that the daemon need not be root, and put back.
 
 `python -m edgeasr.governor set performance --state FILE` remembers in FILE what was there before, which
-`… restore --state FILE` puts back. Needs nothing but the standard library: it runs as root.
+`… restore --state FILE` puts back. `… follow --wish FILE` sets what the daemon has written into a file. Needs nothing
+but the standard library: it runs as root.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import stat
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STATE = Path("/run/edgeasr-governor/before.json")
+WISHES = "governor"  # file in the daemon's own runtime directory
+ECONOMY = ("schedutil", "ondemand", "conservative", "powersave")  # the first that a core offers
 _CPUS = "sys/devices/system/cpu"
 _POLICIES = "cpu[0-9]*/cpufreq/scaling_governor"
 _LONGEST = 16  # characters of a governor's name in the kernel (CPUFREQ_NAME_LEN)
+
+
+class Wish(Enum):
+    """What the daemon may ask for."""
+
+    PERFORMANCE = "performance"
+    ECONOMY = "economy"
+    LEAVE = "leave"
 
 
 def governors(root: Path) -> dict[str, str]:
@@ -40,9 +54,42 @@ def set_governor(root: Path, wanted: str, state: Path) -> list[str]:
     before = governors(root)
     if not before:
         return ["the kernel offers no governor here; nothing is changed"]
-    if not state.exists():
-        state.write_text(json.dumps(before), encoding="ascii")
+    _remember(before, state)
     return _write(root, dict.fromkeys(before, wanted))
+
+
+def follow_wish(root: Path, wish: Path, state: Path) -> list[str]:
+    """Set what the file `wish` asks for, or put back what was there before; returns a sentence for each refusal.
+
+    The file belongs to an unprivileged user: it is read as one word out of three, and never through a link.
+    """
+    wanted = read_wish(wish)
+    if wanted is None:
+        return [f"{wish} holds no wish; the governors stay as they are"]
+    if wanted is Wish.LEAVE:
+        return restore_governor(root, state)
+    before = governors(root)
+    if before:
+        _remember(before, state)
+    if wanted is Wish.PERFORMANCE:
+        return _write(root, dict.fromkeys(before, wanted.value))
+    return _write(root, {cpu: _first_offered(root, cpu) for cpu in before})
+
+
+def read_wish(file: Path) -> Wish | None:
+    """Return the wish in a file; None where it is missing, no file or holds something else."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return Wish(os.read(descriptor, 2 * _LONGEST).decode("ascii", "replace").strip())
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def restore_governor(root: Path, state: Path) -> list[str]:
@@ -60,14 +107,29 @@ def restore_governor(root: Path, state: Path) -> list[str]:
     return _write(root, {cpu: name for cpu, name in before.items() if cpu in known and _is_name(name)})
 
 
+def _remember(before: dict[str, str], state: Path) -> None:
+    if not state.exists():
+        state.write_text(json.dumps(before), encoding="ascii")
+
+
+def _offered(root: Path, cpu: str) -> list[str]:
+    try:
+        file = root / _CPUS / cpu / "cpufreq/scaling_available_governors"
+        return file.read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _first_offered(root: Path, cpu: str) -> str:
+    offered = _offered(root, cpu)
+    return next((name for name in ECONOMY if name in offered), ECONOMY[0])
+
+
 def _write(root: Path, wanted: dict[str, str]) -> list[str]:
     faults = []
     for cpu, name in wanted.items():
         folder = root / _CPUS / cpu / "cpufreq"
-        try:
-            offered = (folder / "scaling_available_governors").read_text(encoding="ascii").split()
-        except (OSError, UnicodeDecodeError):
-            offered = [name]
+        offered = _offered(root, cpu) or [name]
         if name not in offered:
             faults.append(f"{cpu} does not offer {name}, only {', '.join(offered) or 'none'}")
             continue
@@ -83,7 +145,7 @@ def _is_name(value: object) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Set or restore; a kernel that refuses is told and no failure, since the daemon goes on without."""
+    """Set, follow or restore; a kernel that refuses is told and no failure, since the daemon goes on without."""
     parser = argparse.ArgumentParser(prog="python -m edgeasr.governor", description=__doc__.splitlines()[0])
     actions = parser.add_subparsers(dest="action", required=True)
     change = actions.add_parser("set", help="set a governor and remember the one before")
@@ -91,7 +153,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "governor", choices=("performance", "schedutil", "ondemand", "conservative", "powersave")
     )
     back = actions.add_parser("restore", help="put the one before back")
-    for action in (change, back):
+    follow = actions.add_parser("follow", help="set what the daemon wishes")
+    follow.add_argument("--wish", type=Path, required=True, help="the daemon's file")
+    for action in (change, back, follow):
         action.add_argument(
             "--state", type=Path, default=STATE, help="file that remembers (default: %(default)s)"
         )
@@ -100,6 +164,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.action == "set":
             faults = set_governor(args.root, args.governor, args.state)
+        elif args.action == "follow":
+            faults = follow_wish(args.root, args.wish, args.state)
         else:
             faults = restore_governor(args.root, args.state)
     except OSError as error:

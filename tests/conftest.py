@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from fake_machine import House
+
 PATIENCE = 20.0  # seconds until a test that waits for something gives up
 
 
@@ -156,3 +158,14 @@ def listen() -> Iterator[Callable[..., Listener]]:
             return listener
 
         yield make
+
+
+@pytest.fixture
+def house(tmp_path: Path, mosquitto: Mosquitto, listen: Callable[..., Listener]) -> Iterator[House]:
+    """Return a machine with a broker, on which a daemon may be started."""
+    from fake_machine import House  # noqa: PLC0415 - it needs what is above
+
+    made = House(tmp_path / "house", mosquitto, listen(mosquitto.port))
+    made.folder.mkdir()
+    yield made
+    made.close()

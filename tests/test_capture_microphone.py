@@ -73,7 +73,7 @@ def test_overflow_flags_are_counted() -> None:
 def test_samples_nobody_reads_are_dropped_and_counted() -> None:
     module = FakePyAudio(unplug_after=0.5)
     source = MicrophoneSource(module=module, buffer=0.1)
-    while source._stream.is_active():
+    while source._recorder.is_active:
         pass
     assert source.dropped == int(0.4 * RATE)
     source.close()

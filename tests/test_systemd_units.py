@@ -13,7 +13,7 @@ from edgeasr.doctor import Area, Check, Level, Machine, examine
 from edgeasr.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "systemd"
-UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")])
+UNITS = sorted(path for kind in ("service", "timer", "path") for path in FOLDER.glob(f"*.{kind}"))
 MOST_EXPOSED = 30  # tenths
 
 
@@ -48,7 +48,9 @@ def test_the_units_are_clean(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", ["edgeasr.service", "edgeasr-governor.service"])
+@pytest.mark.parametrize(
+    "unit", ["edgeasr.service", "edgeasr-governor.service", "edgeasr-governor-follow.service"]
+)
 def test_the_sandbox_is_tight(unit: str) -> None:
     how = ("security", "--offline=true", f"--threshold={MOST_EXPOSED}")
     done = run(tool("systemd-analyze"), *how, str(FOLDER / unit))

@@ -1,18 +1,27 @@
-"""Where samples come from: microphone, file, raw PCM."""
+"""Where samples come from: microphone, file, raw PCM.
 
-from edgeasr.capture.devices import InputDevice, list_devices
-from edgeasr.capture.file import FileSource
-from edgeasr.capture.microphone import MicrophoneSource
-from edgeasr.capture.open import open_source
-from edgeasr.capture.pcm import PcmSource
-from edgeasr.capture.portaudio import load_pyaudio, start_portaudio
-from edgeasr.capture.ring import Ring
-from edgeasr.capture.source import SAMPLE_RATE, Source
+Names are imported when they are first asked for: the process that only captures needs neither numpy nor soundfile.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgeasr.capture.devices import InputDevice, list_devices
+    from edgeasr.capture.file import FileSource
+    from edgeasr.capture.microphone import MicrophoneSource
+    from edgeasr.capture.open import open_source
+    from edgeasr.capture.pcm import PcmSource
+    from edgeasr.capture.portaudio import load_pyaudio, start_portaudio
+    from edgeasr.capture.process import MicrophoneProcess
+    from edgeasr.capture.ring import Ring
+    from edgeasr.capture.source import SAMPLE_RATE, Source
 
 __all__ = [
     "SAMPLE_RATE",
     "FileSource",
     "InputDevice",
+    "MicrophoneProcess",
     "MicrophoneSource",
     "PcmSource",
     "Ring",
@@ -22,3 +31,25 @@ __all__ = [
     "open_source",
     "start_portaudio",
 ]
+
+_MODULES = {
+    "SAMPLE_RATE": "source",
+    "FileSource": "file",
+    "InputDevice": "devices",
+    "MicrophoneProcess": "process",
+    "MicrophoneSource": "microphone",
+    "PcmSource": "pcm",
+    "Ring": "ring",
+    "Source": "source",
+    "list_devices": "devices",
+    "load_pyaudio": "portaudio",
+    "open_source": "open",
+    "start_portaudio": "portaudio",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return value

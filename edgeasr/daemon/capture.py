@@ -5,40 +5,69 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edgeasr.capture import SAMPLE_RATE, PcmSource, Ring, open_source
+from edgeasr.capture import SAMPLE_RATE, MicrophoneProcess, PcmSource, Ring, open_source
 from edgeasr.daemon.playlist import Playlist
 from edgeasr.errors import DeviceError, SourceLostError
 from edgeasr.settings import AudioSource
+from edgeasr.worker import RestartBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgeasr.capture import Source
     from edgeasr.daemon.clock import StreamClock
+    from edgeasr.daemon.tuner import Tuner
     from edgeasr.settings import Audio
 
 _LOG = logging.getLogger(__name__)
 _LAST_BLOCK = 0.3  # seconds in which a read under way may end by itself
-_RETRY_SECONDS = 0.5  # a replugged card must be heard again within 3 s
+_RETRY_SECONDS = (
+    0.5  # between two looks for a lost microphone: a replugged card must be heard again within 3 s
+)
+_BLIND_SECONDS: Final = 2.0  # longest pause where the kernel lists no cards, whose change would end it
+_LONGEST_PAUSE: Final = 30.0
 
 
-def open_stream(audio: Audio) -> Source:
-    """Open what the settings ask for; several files become one stream."""
+class CaptureState(Enum):
+    """What the capture thread is at."""
+
+    OPENING = "opening"
+    CAPTURING = "capturing"
+    WAITING = "waiting"
+    """For the next attempt to get a lost microphone back."""
+    ENDED = "ended"
+
+
+def open_stream(audio: Audio, root: Path = Path("/"), tuner: Tuner | None = None) -> Source:
+    """Open what the settings ask for; several files become one stream, a microphone has a process of its own."""
     if audio.source is AudioSource.FILE and audio.paths:
         return Playlist(audio.paths, realtime=audio.realtime, gap=audio.gap)
+    if audio.source is AudioSource.MICROPHONE:
+        source = MicrophoneProcess(
+            audio.device,
+            timeout=audio.timeout,
+            proc=root / "proc",
+            tuning=tuner.plan.capture if tuner else None,
+        )
+        if tuner:
+            tuner.refused("capture", source.take_faults())
+        return source
     return open_source(audio)
 
 
 class CaptureThread:
     """Reads blocks from the source into the ring until the stream ends or `stop` is called.
 
-    A microphone that goes away is opened again every half second; `on_lost` and `on_back` hear of it. A file
-    or pipe that ends closes the ring. What ends the thread otherwise is kept in `error`. `source`: one that is
-    open already, with which the stream goes on.
+    A microphone that goes away is opened again, at once and five times a minute at most, then after pauses that grow;
+    a change among the kernel's sound cards ends any pause. `on_lost` and `on_back` hear of it. A file or pipe that
+    ends closes the ring. What ends the thread otherwise is kept in `error`. `source`: one that is open already, with
+    which the stream goes on.
     """
 
     def __init__(  # noqa: PLR0913
@@ -50,8 +79,11 @@ class CaptureThread:
         on_back: Callable[[], None],
         *,
         source: Source | None = None,
+        root: Path = Path("/"),
+        tuner: Tuner | None = None,
     ) -> None:
         self._audio, self._clock = audio, clock
+        self._root, self._tuner = root, tuner
         self._on_lost, self._on_back = on_lost, on_back
         self._block = np.zeros(block, dtype=np.int16)
         self._live = audio.source is AudioSource.MICROPHONE
@@ -59,7 +91,12 @@ class CaptureThread:
         self._paced = self._live or (audio.source is AudioSource.FILE and audio.realtime)
         self.ring = Ring(round(audio.buffer * SAMPLE_RATE))
         self.error: Exception | None = None
-        self.attempts = 0  # to open the microphone again
+        self.state = CaptureState.OPENING
+        self.attempts = 0  # looks for a lost microphone
+        self.losses = 0
+        self._budget = RestartBudget(longest=_LONGEST_PAUSE)
+        self._cards: bytes | None = None
+        self._next = 0.0  # attempt, on the monotonic clock
         self._stop = threading.Event()
         self._source = source
         self._overflows_before = 0
@@ -77,10 +114,11 @@ class CaptureThread:
         """
         if self._source is None:
             try:
-                self._source = open_stream(self._audio)
+                self._source = open_stream(self._audio, self._root, self._tuner)
             except (SourceLostError, DeviceError) as error:
                 if not (patient and self._live):
                     raise
+                self._wait()
                 self._on_lost(str(error))
         self._thread.start()
 
@@ -100,11 +138,14 @@ class CaptureThread:
         return source if isinstance(source, Playlist | PcmSource) else None
 
     def _run(self) -> None:
+        if self._tuner:
+            self._tuner.tune_capture()
         try:
             while not self._stop.is_set():
                 if self._source is None and not self._reopen():
                     self._stop.wait(_RETRY_SECONDS)
                     continue
+                self.state = CaptureState.CAPTURING
                 if not self._copy_block():
                     return
         except Exception as error:  # noqa: BLE001 - reported by the thread that reads the ring
@@ -112,6 +153,7 @@ class CaptureThread:
         finally:
             if self._source is not None:
                 self._source.close()
+            self.state = CaptureState.ENDED
             self.ring.close()
 
     def _copy_block(self) -> bool:
@@ -123,9 +165,12 @@ class CaptureThread:
             if not self._live:
                 raise
             self._overflows_before += self._source.overflows
-            self._source.close()
-            self._source = None
+            source, self._source = self._source, None
+            source.close()
+            self._clock.interrupted(self._position())
             if not self._stop.is_set():
+                self.losses += 1
+                self._wait()
                 self._on_lost(str(error))
             return True
         block = self._block[:count]
@@ -134,16 +179,41 @@ class CaptureThread:
         ):
             time.sleep(0.002)
         self.ring.write(block)
-        self._clock.arrived((self.ring.written + self.ring.dropped) / SAMPLE_RATE)
+        self._clock.arrived(self._position())
         return count == len(self._block)
+
+    def _position(self) -> float:
+        return (self.ring.written + self.ring.dropped) / SAMPLE_RATE
+
+    def _wait(self) -> None:
+        """Set the time of the next attempt."""
+        self.state = CaptureState.WAITING
+        pause = self._budget.spend()
+        self._cards = self._card_list()
+        if self._cards is None:
+            pause = min(pause, _BLIND_SECONDS)
+        self._next = time.monotonic() + pause
 
     def _reopen(self) -> bool:
         self.attempts += 1
+        if self._card_list() != self._cards:
+            self._budget.renew()
+        elif time.monotonic() < self._next:
+            return False
+        self.state = CaptureState.OPENING
         try:
-            self._source = open_stream(self._audio)
+            self._source = open_stream(self._audio, self._root, self._tuner)
         except (SourceLostError, DeviceError) as error:
             _LOG.debug("still no microphone: %s", error)
+            self._wait()
             return False
         if not self._stop.is_set():
             self._on_back()
         return True
+
+    def _card_list(self) -> bytes | None:
+        """Read what the kernel lists as sound cards, None where it lists none."""
+        try:
+            return (self._root / "proc/asound/cards").read_bytes()
+        except OSError:
+            return None

@@ -8,6 +8,7 @@ import time
 from edgeasr.transcript import Clock
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_INTERRUPTIONS = 16  # that are remembered: more than fit into the audio that waits
 _TIMEX_BYTES = 512  # larger than struct timex on any Linux; modes = 0 only reads
 
 
@@ -24,18 +25,25 @@ def clock_state() -> Clock:
 class StreamClock:
     """When each sample of the stream was captured.
 
-    Samples reach us late, never early, so the earliest arrival relative to its position marks the stream's
-    start. Kept on the monotonic clock: a step of the wall clock moves no utterance against another until it
-    is turned
-    into Unix time.
+    Samples reach us late, never early, so the earliest arrival relative to its position marks the stream's start.
+    Where the stream was interrupted, what follows counts from a start of its own. Kept on the monotonic clock: a step
+    of the wall clock moves no utterance against another until it is turned into Unix time.
     """
 
     def __init__(self) -> None:
-        self._start: float | None = None
+        self.restart()
 
     def restart(self) -> None:
         """Begin a new stream."""
-        self._start = None
+        self._earlier: tuple[tuple[float, float], ...] = ()  # from which position on, and its start
+        self._from = 0.0
+        self._start: float | None = None
+
+    def interrupted(self, stream_seconds: float) -> None:
+        """Nothing is captured for a while; the stream goes on at `stream_seconds`, whenever that will be."""
+        if self._start is not None:
+            self._earlier = (*self._earlier[1 - _INTERRUPTIONS :], (self._from, self._start))
+        self._from, self._start = stream_seconds, None
 
     def arrived(self, stream_seconds: float) -> None:
         """Audio up to `stream_seconds` is here now."""
@@ -45,10 +53,18 @@ class StreamClock:
 
     def age(self, stream_seconds: float) -> float:
         """Seconds since that position was captured; 0 before any audio."""
-        return 0.0 if self._start is None else max(0.0, time.monotonic() - (self._start + stream_seconds))
+        start = self._start_at(stream_seconds)
+        return 0.0 if start is None else max(0.0, time.monotonic() - (start + stream_seconds))
 
     def unix(self, stream_seconds: float) -> float:
         """Unix time of a position."""
-        return time.time() - (
-            0.0 if self._start is None else time.monotonic() - (self._start + stream_seconds)
-        )
+        start = self._start_at(stream_seconds)
+        return time.time() - (0.0 if start is None else time.monotonic() - (start + stream_seconds))
+
+    def _start_at(self, stream_seconds: float) -> float | None:
+        earlier, current = self._earlier, self._start
+        if earlier and (stream_seconds < self._from or current is None):
+            return next(
+                (start for begin, start in reversed(earlier) if begin <= stream_seconds), earlier[0][1]
+            )
+        return current

@@ -1,4 +1,4 @@
-"""The daemon's life: capture in a thread, recognition in this one, MQTT in its own."""
+"""The daemon's life: capture in a thread, recognition in this one, MQTT in its own, hardware in processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import signal
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeasr.bundle import locate
@@ -24,14 +26,17 @@ from edgeasr.daemon.narrator import Narrator
 from edgeasr.daemon.notify import Watchdog, notify
 from edgeasr.daemon.operator import Operator
 from edgeasr.daemon.state import DaemonState, StateReport
-from edgeasr.encoder import open_encoder
+from edgeasr.daemon.supervised import Listener, Supervisor, open_supervised
+from edgeasr.daemon.tuner import Tuner
 from edgeasr.mqtt import Topics
 from edgeasr.pipeline import build_decoder, build_recogniser
+from edgeasr.tuning import GovernorWatch, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
+    from edgeasr.encoder import Encoder
     from edgeasr.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -39,15 +44,33 @@ _WAIT = 0.5  # how long to wait for a chunk, or for a command while muted, befor
 _CLOSE_SECONDS = 3.0  # with the last utterance's search this keeps within systemd's 5 s
 
 
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What the loop works with."""
+
+    engine: Engine
+    ear: Ear
+    operator: Operator
+    control: Control
+    messenger: Messenger
+    supervisor: Supervisor
+
+
 class Daemon:
     """Listens, transcribes and publishes until `stop` is set or the source ends.
 
-    `reload` reads the configuration again; without it that cannot be asked for.
+    `reload` reads the configuration again; without it that cannot be asked for. `root`: whose /sys and /proc/asound
+    show the hardware.
     """
 
-    def __init__(self, settings: Settings, reload: Callable[[], Settings] | None = None) -> None:
-        self._settings, self._reload = settings, reload
-        self._health = Health()
+    def __init__(
+        self,
+        settings: Settings,
+        reload: Callable[[], Settings] | None = None,
+        root: Path = Path("/"),
+    ) -> None:
+        self._settings, self._reload, self._root = settings, reload, root
+        self._health = Health(root)
         self._stop, self._reread = threading.Event(), threading.Event()
         self._next_health = 0.0
 
@@ -72,11 +95,14 @@ class Daemon:
         birth = status_topic(mqtt.discovery_prefix) if mqtt.discovery else None
         control = Control(Topics(mqtt.prefix, settings.device.id), birth)
         messenger = Messenger(settings, StateReport(label), control.inbox)
+        tuner = Tuner(Plan.of(settings.tuning), messenger.refused)
+        listener = Listener(messenger)
+        encoder: Encoder | None = None
         try:
-            encoder = open_encoder(bundle, settings.encoder.accelerator.value, settings.encoder.threads)
+            encoder = open_supervised(settings.encoder, bundle, self._root, tuner.plan.encoder, listener)
             recogniser = build_recogniser(settings, bundle, encoder, decoder)
             clock = StreamClock()
-            narrator = Narrator(settings.text, clock, label, encoder.accelerator.value)
+            narrator = listener.narrator = Narrator(settings.text, clock, label, encoder.accelerator.value)
             engine = Engine(
                 settings,
                 bundle,
@@ -92,6 +118,8 @@ class Daemon:
                 clock,
                 messenger.microphone_lost,
                 messenger.microphone_back,
+                root=self._root,
+                tuner=tuner,
             )
             operator = Operator(
                 control,
@@ -105,38 +133,44 @@ class Daemon:
             )
             operator.begin()
             control.start(messenger.respond)
-            messenger.start(encoder.accelerator.value)
+            messenger.start(encoder.accelerator)
+            tuner.settle()
+            governor = GovernorWatch(settings.tuning.governor, self._root)
+            supervisor = Supervisor(encoder, governor, messenger)
+            rooms = _Rooms(engine, ear, operator, control, messenger, supervisor)
             try:
-                self._listen(engine, ear, operator, control, messenger)
+                self._listen(rooms)
             finally:
                 notify("STOPPING=1", "STATUS=stopping")
                 ear.close(for_good=True)
             engine.finish(ear)
-            self._report(engine, ear, control, messenger)
+            self._report(rooms)
             if ear.error is not None:
                 raise ear.error
         finally:
+            if encoder is not None:
+                encoder.close()
             control.close()
             messenger.close(_CLOSE_SECONDS)
         return 0
 
-    def _listen(
-        self, engine: Engine, ear: Ear, operator: Operator, control: Control, messenger: Messenger
-    ) -> None:
+    def _listen(self, rooms: _Rooms) -> None:
+        engine, ear, operator = rooms.engine, rooms.ear, rooms.operator
         if operator.muted:
             notify("READY=1")
         ready, announced, turns = operator.muted, 0, 0
         watchdog = Watchdog()
         while not self._stop.is_set() and not ear.ended:
             if not ear.is_open:
-                control.wait(_WAIT)
+                rooms.control.wait(_WAIT)
             elif engine.hear(ear, _WAIT) and announced < ear.openings:
                 announced = ear.openings
-                messenger.enter(DaemonState.LISTENING)
+                rooms.messenger.enter(DaemonState.LISTENING)
                 if not ready:
                     ready = True
                     notify("READY=1", "STATUS=listening")
             operator.attend()
+            rooms.supervisor.look()
             if self._reread.is_set():
                 self._reread.clear()
                 operator.reread()
@@ -144,22 +178,25 @@ class Daemon:
             if not watchdog.progress(ear.captured, engine.processed):
                 watchdog.waiting(turns, ear.attempts if ear.is_open else turns)
             if time.monotonic() >= self._next_health and not engine.loading:
-                self._report(engine, ear, control, messenger)
+                self._report(rooms)
 
-    def _report(self, engine: Engine, ear: Ear, control: Control, messenger: Messenger) -> None:
-        self._next_health = time.monotonic() + engine.settings.health.interval
-        messenger.health(
+    def _report(self, rooms: _Rooms) -> None:
+        self._next_health = time.monotonic() + rooms.engine.settings.health.interval
+        self._health.restarts = rooms.ear.losses + rooms.supervisor.restarts
+        rooms.messenger.health(
             self._health,
-            overflows=ear.overflows,
-            audio_dropped=ear.dropped,
-            commands_refused=control.refused,
+            overflows=rooms.ear.overflows,
+            audio_dropped=rooms.ear.dropped,
+            commands_refused=rooms.control.refused,
         )
 
 
-def run_daemon(settings: Settings, reload: Callable[[], Settings] | None = None) -> int:
+def run_daemon(
+    settings: Settings, reload: Callable[[], Settings] | None = None, root: Path = Path("/")
+) -> int:
     """Run the daemon in this process until SIGTERM, SIGINT or the end of its source; SIGHUP reloads."""
     set_up_logging(settings.logging)
-    daemon = Daemon(settings, reload)
+    daemon = Daemon(settings, reload, root)
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         _LOG.info("stopping on %s", signal.Signals(number).name)

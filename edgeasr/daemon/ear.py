@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeasr.capture import PcmSource
-from edgeasr.daemon.capture import CaptureThread, open_stream
+from edgeasr.daemon.capture import CaptureState, CaptureThread, open_stream
 from edgeasr.settings import AudioSource
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from edgeasr.capture import Source
     from edgeasr.daemon.clock import StreamClock
+    from edgeasr.daemon.tuner import Tuner
     from edgeasr.settings import Audio
 
 _SLICE = 0.25  # seconds between looks whether to end
@@ -29,20 +31,24 @@ class Ear:
     writer would else wait and hand over later what was said meanwhile, is read and thrown away.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         audio: Audio,
         block: int,
         clock: StreamClock,
         on_lost: Callable[[str], None],
         on_back: Callable[[], None],
+        *,
+        root: Path = Path("/"),
+        tuner: Tuner | None = None,
     ) -> None:
         self._audio, self._block, self._clock = audio, block, clock
+        self._root, self._tuner = root, tuner
         self._on_lost, self._on_back = on_lost, on_back
         self._capture: CaptureThread | None = None
         self._kept: Source | None = None
         self._drain: _Drain | None = None
-        self._overflows = self._dropped = self._captured = self._attempts = 0
+        self._overflows = self._dropped = self._captured = self._attempts = self._losses = 0
         self.is_open = False
         self.openings = 0
 
@@ -58,7 +64,14 @@ class Ear:
         self._count()
         self._clock.restart()
         self._capture = CaptureThread(
-            self._audio, self._block, self._clock, self._on_lost, self._on_back, source=self._kept
+            self._audio,
+            self._block,
+            self._clock,
+            self._on_lost,
+            self._on_back,
+            source=self._kept,
+            root=self._root,
+            tuner=self._tuner,
         )
         self._capture.start(patient=patient)
         self.is_open = True
@@ -117,12 +130,23 @@ class Ear:
         """Attempts to open a lost microphone again, since the start."""
         return self._attempts + (self._capture.attempts if self._capture else 0)
 
+    @property
+    def losses(self) -> int:
+        """How often the microphone was lost, since the start."""
+        return self._losses + (self._capture.losses if self._capture else 0)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the stream is open and waits for its microphone."""
+        return self.is_open and self._capture is not None and self._capture.state is CaptureState.WAITING
+
     def _count(self) -> None:
         if self._capture is not None:
             self._overflows += self._capture.overflows
             self._dropped += self._capture.ring.dropped
             self._captured += self._capture.ring.written
             self._attempts += self._capture.attempts
+            self._losses += self._capture.losses
 
 
 class _Drain:

@@ -54,6 +54,7 @@ class Engine:
         self._quality = QualityWatch(settings, health.sensors, time.monotonic)
         self._effective = settings
         self._audio_lost = 0
+        self._losses = 0  # of the microphone, after which the utterance under way was ended
         self.processed = 0  # chunks since the start
 
     @property
@@ -71,6 +72,7 @@ class Engine:
         chunk = self._chunk
         self._filled += ear.read(chunk[self._filled :], timeout)
         if self._filled < len(chunk):
+            self._end_lost(ear)
             return False
         self._began = time.monotonic()
         waited = ear.waiting / SAMPLE_RATE
@@ -133,6 +135,12 @@ class Engine:
         if ear.dropped > self._audio_lost:
             self._messenger.audio_dropped(ear.dropped)
             self._audio_lost = ear.dropped
+
+    def _end_lost(self, ear: Ear) -> None:
+        """End the utterance whose microphone was lost: what follows, whenever it does, belongs to another."""
+        if ear.is_lost and ear.losses > self._losses and not self.loading:
+            self._losses = ear.losses
+            self.flush()
 
     def _tell(self, updates: Sequence[Update]) -> None:
         for update in updates:

@@ -15,13 +15,14 @@ from edgeasr.daemon import discovery, prometheus
 from edgeasr.daemon.mute import OFF, ON
 from edgeasr.daemon.notify import notify
 from edgeasr.daemon.quality import Cause
-from edgeasr.daemon.state import DaemonState, StateReport
+from edgeasr.daemon.state import DaemonState, Part, StateReport
+from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Publisher, Topics
 from edgeasr.outbox import Outbox
 from edgeasr.transcript import TranscriptLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from edgeasr.daemon.health import Health
     from edgeasr.daemon.quality import Change, Pressure
@@ -54,15 +55,16 @@ class Messenger:
         self._prometheus_file, self._fault = settings.health.prometheus_file, ""
         self._samples_told, self._next_drop_telling = 0, 0.0
         self._log = self._open_log(settings.transcripts)
+        self._refused: set[str] = set()
         if settings.mqtt.enabled:
             outbox = self._outbox = self._stack.enter_context(Outbox(settings.outbox, self._tell_incident))
             self._publisher = Publisher(
                 settings.mqtt, self._topics, outbox, on_link=self._on_link, inbox=inbox
             )
 
-    def start(self, accelerator: str) -> None:
+    def start(self, accelerator: Accelerator) -> None:
         """Begin to connect; the broker need not be there yet."""
-        self._state.accelerator = accelerator
+        self._state.accelerator = accelerator.value
         if self._publisher:
             self._publisher.publish_state(self._state.payload())
             self.discover()
@@ -70,14 +72,7 @@ class Messenger:
 
     def enter(self, state: DaemonState, why: str = "") -> None:
         """Change the published state."""
-        with self._lock:
-            if not self._state.enter(state, why):
-                return
-            payload = self._state.payload()
-        _LOG.info("%s%s", state.value, f": {why}" if why else "")
-        notify(f"STATUS={state.value}{': ' + why if why else ''}")
-        if self._publisher:
-            self._publisher.publish_state(payload)
+        self._change(lambda: self._state.enter(state, why))
 
     @property
     def is_heard(self) -> bool:
@@ -182,13 +177,40 @@ class Messenger:
     def microphone_lost(self, why: str) -> None:
         """Say that there is nothing to hear."""
         _LOG.warning("%s", why)
-        self.enter(DaemonState.DEGRADED, why)
+        self._change(lambda: self._state.lose(Part.MICROPHONE, why))
         self.event("microphone_lost", "error", why)
 
     def microphone_back(self) -> None:
         """Say that the microphone is heard again."""
-        self.enter(DaemonState.LISTENING)
+        self._change(lambda: self._state.regain(Part.MICROPHONE))
         self.event("microphone_back", "info", "the microphone is back")
+
+    def accelerator_lost(self, why: str) -> None:
+        """Say that the CPU does the accelerator's work."""
+        _LOG.warning("%s", why)
+        self._change(lambda: self._state.lose(Part.ACCELERATOR, why))
+        self.event("accelerator_lost", "warning", why)
+
+    def accelerator_used(self, accelerator: Accelerator) -> None:
+        """Say what runs the encoder from now on, and that it is back if it was lost."""
+
+        def change() -> bool:
+            other = self._state.accelerator != accelerator.value
+            self._state.accelerator = accelerator.value
+            back = accelerator is Accelerator.EDGETPU and self._state.regain(Part.ACCELERATOR)
+            return back or other
+
+        was_lost = self._state.misses(Part.ACCELERATOR)
+        self._change(change)
+        if was_lost and accelerator is Accelerator.EDGETPU:
+            self.event("accelerator_back", "info", "the Edge TPU runs the encoder again")
+
+    def refused(self, fault: str) -> None:
+        """Say once what the kernel does not let the daemon have; it goes on without."""
+        if fault not in self._refused:
+            self._refused.add(fault)
+            _LOG.warning("%s", fault)
+            self.event("tuning_refused", "warning", fault)
 
     def close(self, timeout: float) -> None:
         """Publish what waits while `timeout` seconds last, then leave."""
@@ -225,6 +247,17 @@ class Messenger:
         _LOG.warning("what is said is kept as text in %s, as transcripts.enabled asks for", how.folder)
         log = TranscriptLog(how, lambda fault: self.event("transcript_log_failed", "error", fault))
         return self._stack.enter_context(log)
+
+    def _change(self, change: Callable[[], bool]) -> None:
+        """Change the state's report; where that shows, publish it."""
+        with self._lock:
+            if not change():
+                return
+            state, why = self._state.state.value, self._state.why
+            if self._publisher:  # here, so that the last one published is the last one that was
+                self._publisher.publish_state(self._state.payload())
+        _LOG.info("%s%s", state, f": {why}" if why else "")
+        notify(f"STATUS={state}{': ' + why if why else ''}")
 
     def _on_link(self, up: bool, reason: str) -> None:  # noqa: FBT001 - the publisher's callback
         if up:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from enum import Enum
+from typing import Final
 
 
 class DaemonState(Enum):
@@ -17,41 +18,76 @@ class DaemonState(Enum):
     STOPPING = "stopping"
 
 
-_NEXT = {
-    DaemonState.STARTING: {
-        DaemonState.LISTENING,
-        DaemonState.MUTED,
-        DaemonState.DEGRADED,
-        DaemonState.STOPPING,
-    },
-    DaemonState.LISTENING: {DaemonState.DEGRADED, DaemonState.MUTED, DaemonState.STOPPING},
-    DaemonState.MUTED: {DaemonState.LISTENING, DaemonState.DEGRADED, DaemonState.STOPPING},
-    DaemonState.DEGRADED: {DaemonState.LISTENING, DaemonState.MUTED, DaemonState.STOPPING},
+class Part(Enum):
+    """What may be missing while the rest goes on."""
+
+    MICROPHONE = "microphone"
+    ACCELERATOR = "accelerator"
+
+
+# What the daemon is at; `degraded` is not among it, but what this shows as while a part is missing.
+_NEXT: Final = {
+    DaemonState.STARTING: {DaemonState.LISTENING, DaemonState.MUTED, DaemonState.STOPPING},
+    DaemonState.LISTENING: {DaemonState.MUTED, DaemonState.STOPPING},
+    DaemonState.MUTED: {DaemonState.LISTENING, DaemonState.STOPPING},
     DaemonState.STOPPING: set(),
 }
+_CAN_DEGRADE: Final = frozenset({DaemonState.STARTING, DaemonState.LISTENING})
 
 
 class StateReport:
-    """Current state with its reason; `enter` says whether anything changed."""
+    """Activity and missing parts, shown as one state with its reason; each change says whether there was one."""
 
     def __init__(self, model: str | None = None, accelerator: str | None = None) -> None:
-        self.state = DaemonState.STARTING
-        self.why = ""
         self.model = model
         self.accelerator = accelerator
         self.quality = "full"
+        self._activity, self._remark = DaemonState.STARTING, ""
+        self._missing: dict[Part, str] = {}
         self._since = time.time()
 
+    @property
+    def state(self) -> DaemonState:
+        """The state of the contract."""
+        return DaemonState.DEGRADED if self._missing and self._can_degrade() else self._activity
+
+    @property
+    def why(self) -> str:
+        """One sentence for each thing that is amiss, the last that went first."""
+        missing = reversed(self._missing.values()) if self._can_degrade() else ()
+        return "; ".join(filter(None, (self._remark, *missing)))
+
     def enter(self, state: DaemonState, why: str = "") -> bool:
-        """Go to a state, or change its reason; raises ValueError for a transition that cannot be."""
-        if state is self.state and why == self.why:
-            return False
-        if state is not self.state:
-            if state not in _NEXT[self.state]:
-                raise ValueError(f"no way from {self.state.value} to {state.value}")
-            self._since = time.time()
-        self.state, self.why = state, why
-        return True
+        """Go on to a state, or change its remark; raises ValueError for a transition that cannot be.
+
+        Muted, nothing is captured, so no microphone is missing.
+        """
+        if state is not self._activity and state not in _NEXT[self._activity]:
+            raise ValueError(f"no way from {self._activity.value} to {state.value}")
+        before = self._shown()
+        self._activity, self._remark = state, why
+        if state is DaemonState.MUTED:
+            self._missing.pop(Part.MICROPHONE, None)
+        return self._changed(before)
+
+    def lose(self, part: Part, why: str) -> bool:
+        """Count a part as missing; a microphone can be missed only where the stream is open, muted or not before."""
+        before = self._shown()
+        if part is Part.MICROPHONE and self._activity is DaemonState.MUTED:
+            self._activity, self._remark = DaemonState.LISTENING, ""
+        self._missing.pop(part, None)
+        self._missing[part] = why
+        return self._changed(before)
+
+    def regain(self, part: Part) -> bool:
+        """Count a part as there again."""
+        before = self._shown()
+        self._missing.pop(part, None)
+        return self._changed(before)
+
+    def misses(self, part: Part) -> bool:
+        """Whether a part counts as missing."""
+        return part in self._missing
 
     def payload(self) -> str:
         """JSON of the state schema."""
@@ -66,3 +102,14 @@ class StateReport:
                 "since": round(self._since, 3),
             }
         )
+
+    def _can_degrade(self) -> bool:
+        return self._activity in _CAN_DEGRADE
+
+    def _shown(self) -> tuple[DaemonState, str]:
+        return self.state, self.why
+
+    def _changed(self, before: tuple[DaemonState, str]) -> bool:
+        if self.state is not before[0]:
+            self._since = time.time()
+        return self._shown() != before

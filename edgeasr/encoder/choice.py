@@ -18,25 +18,35 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-def _usable_edgetpu(bundle: Bundle, root: Path) -> Runtime | str:
-    """Return the runtime that drives the TPU here, or why none does."""
+def edgetpu_runtimes(bundle: Bundle, root: Path = Path("/")) -> list[Runtime] | str:
+    """Return the runtimes that may drive the TPU here, or why none does; what works shows only in a child process."""
     if not bundle.manifest.encoder.edgetpu_file:
         return f"bundle {bundle.manifest.label} has no graph compiled for the Edge TPU"
     if not edgetpu.find_edgetpus(root):
         return "no Edge TPU is attached"
     if edgetpu.library() is None:
         return f"{edgetpu.LIBRARY} is not installed"
-    reasons = []
+    found = []
     for runtime in (Runtime.TFLITE, Runtime.LITERT):
         try:
-            available([runtime])
+            found.append(available([runtime]))
         except RuntimeMissingError:
             continue
+    return found or "no TFLite runtime is installed"
+
+
+def _usable_edgetpu(bundle: Bundle, root: Path) -> Runtime | str:
+    """Return the runtime that drives the TPU here, or why none does."""
+    runtimes = edgetpu_runtimes(bundle, root)
+    if isinstance(runtimes, str):
+        return runtimes
+    reasons = []
+    for runtime in runtimes:
         reason = edgetpu.probe(runtime, bundle.file(bundle.manifest.encoder.edgetpu_file))
         if reason is None:
             return runtime
         reasons.append(reason)
-    return "; ".join(reasons) or "no TFLite runtime is installed"
+    return "; ".join(reasons)
 
 
 def open_encoder(

@@ -78,6 +78,15 @@ class StreamingEncoder:
         self._input_zero = np.float32(self._features.zero_point)
         self.reset()
 
+    @property
+    def memory_hops(self) -> int:
+        """Hops that the states can know of: run again from zero states, these lead to the same states.
+
+        No path through the graph meets a state twice, and none runs at a lower rate than the output's.
+        """
+        rows = sum(state.shape[1] for state, _ in self._states)
+        return -(-rows * self.stride // self.hop_frames)
+
     def reset(self) -> None:
         """Zero left context: an utterance begins."""
         for state, _ in self._states:

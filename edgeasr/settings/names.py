@@ -1,4 +1,4 @@
-"""Names that become parts of MQTT topics: the prefix and the device id."""
+"""Texts with a form of their own: prefix and device id, which become parts of MQTT topics; hosts; lists of cores."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _ID_DIGITS = 8
 _LONGEST = 64
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
 _LONGEST_LABEL = 63
+_CORES = re.compile(r"\d{1,3}(-\d{1,3})?(,\d{1,3}(-\d{1,3})?)*")
 
 
 def device_id_fault(name: str) -> str | None:
@@ -40,6 +41,13 @@ def host_fault(host: str) -> str | None:
         return "must be a host name or an IP address without scheme, path or spaces"
     if any(len(label) > _LONGEST_LABEL for label in host.split(".")):
         return f"must not have a part longer than {_LONGEST_LABEL} characters"
+    return None
+
+
+def cores_fault(text: str) -> str | None:
+    """Return what forbids a list of cores, or None."""
+    if not _CORES.fullmatch(text):
+        return "must be a list of cores such as 1 or 0,2-3"
     return None
 
 

@@ -62,6 +62,14 @@ class LogFormat(StrEnum):
     JOURNAL = "journal"
 
 
+class GovernorPolicy(StrEnum):
+    """What is wished of the CPU's governor."""
+
+    PERFORMANCE = "performance"
+    ADAPTIVE = "adaptive"
+    LEAVE = "leave"
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Who this device is in every topic."""
@@ -150,6 +158,30 @@ class Encoder:
     accelerator: AcceleratorChoice = setting(AcceleratorChoice.AUTO, "auto, cpu or edgetpu")
     threads: int = setting(1, "CPU threads of the encoder", low=1, high=16)
     hops_per_step: int = setting(1, "hops gathered before the encoder runs", low=1, high=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Where and how the work runs; lists of cores are as the kernel writes them, 0,2-3."""
+
+    pin: bool = setting(True, "keep capture, encoder and decoder each on cores of their own")
+    capture_cores: str | None = setting(
+        None, "cores of capture; by the number of cores if unset", check=names.cores_fault
+    )
+    encoder_cores: str | None = setting(None, "cores of the Edge TPU's process", check=names.cores_fault)
+    decoder_cores: str | None = setting(
+        None, "cores of the decoder, and of the encoder on the CPU", check=names.cores_fault
+    )
+    realtime_priority: int = setting(
+        20, "SCHED_FIFO priority of capture, one less for the encoder's process; 0: none", low=0, high=50
+    )
+    realtime_bound: float = setting(
+        1.0, "time that these may run without waiting before the kernel ends that", low=0.05, high=10
+    )
+    lock_memory: bool = setting(True, "keep memory out of the swap")
+    governor: GovernorPolicy = setting(
+        GovernorPolicy.PERFORMANCE, "performance; adaptive: economy while on a battery; leave: as it is"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +308,7 @@ class Settings:
     encoder: Encoder = field(default_factory=Encoder)
     decoder: Decoder = field(default_factory=Decoder)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    tuning: Tuning = field(default_factory=Tuning)
     text: Text = field(default_factory=Text)
     partials: Partials = field(default_factory=Partials)
     mqtt: Mqtt = field(default_factory=Mqtt)

@@ -70,7 +70,7 @@ def everything(of: Ear) -> list[int]:
 def test_a_closed_ear_has_let_go_of_the_microphone(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Microphone] = []
 
-    def open_stream(_audio: Audio) -> Microphone:
+    def open_stream(_audio: Audio, *_how: object) -> Microphone:
         made.append(Microphone())
         return made[-1]
 
@@ -94,7 +94,7 @@ def test_a_closed_ear_has_let_go_of_the_microphone(monkeypatch: pytest.MonkeyPat
 def test_unmuting_waits_for_a_microphone_that_was_unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
     is_there = False
 
-    def open_stream(_audio: Audio) -> Microphone:
+    def open_stream(_audio: Audio, *_how: object) -> Microphone:
         if not is_there:
             raise DeviceError("there is no microphone; plug one in")
         return Microphone()
@@ -110,6 +110,33 @@ def test_unmuting_waits_for_a_microphone_that_was_unplugged(monkeypatch: pytest.
     is_there = True
     wait_for(lambda: one.waiting)
     assert told.back == 1
+    one.close(for_good=True)
+
+
+def test_a_lost_microphone_is_tried_for_six_times_and_then_when_the_cards_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = 0
+
+    def open_stream(_audio: Audio, *_how: object) -> Microphone:
+        nonlocal opened
+        opened += 1
+        raise DeviceError("there is no microphone; plug one in")
+
+    monkeypatch.setattr(capture, "open_stream", open_stream)
+    monkeypatch.setattr(capture, "_RETRY_SECONDS", 0.002)
+    monkeypatch.setattr(capture, "_LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr("edgeasr.worker.budget.FIRST_PAUSE", 1000.0)
+    cards = tmp_path / "proc/asound/cards"
+    cards.parent.mkdir(parents=True)
+    cards.write_text("--- no soundcards ---\n")
+    one = Ear(Audio(), BLOCK, StreamClock(), lambda _why: None, lambda: None, root=tmp_path)
+    one.open(patient=True)
+    wait_for(lambda: one.attempts > 30)
+    assert opened == 6
+    assert one.is_lost
+    cards.write_text(" 1 [Fake           ]: USB-Audio - USB Fake\n")
+    wait_for(lambda: opened > 6, "an attempt with the new card")
     one.close(for_good=True)
 
 
@@ -151,7 +178,9 @@ class Pipe:
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
     made = Pipe(*os.pipe())
     for module in (capture, ear):
-        monkeypatch.setattr(module, "open_stream", lambda _audio: PcmSource(made.reading, timeout=30.0))
+        monkeypatch.setattr(
+            module, "open_stream", lambda _audio, *_how: PcmSource(made.reading, timeout=30.0)
+        )
     yield made
     os.close(made.reading)
 

@@ -1,0 +1,50 @@
+"""The daemon's threads on their cores, and what the kernel does not let them have."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from edgeasr.tuning import Tuning, lock_memory, name_thread, threads, tune_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from edgeasr.tuning import Plan
+
+CAPTURE_NAME = "edgeasr-capture"
+
+
+class Tuner:
+    """Tunes by a plan; each refusal is told, with the part of the work that it is about.
+
+    No thread of the daemon itself is real-time: one that starts, ends and waits for processes at such a priority can
+    wait in the kernel, without end, for a thread that it keeps from running. The processes are, and a pipe bridges
+    what the daemon is late.
+    """
+
+    def __init__(self, plan: Plan, tell: Callable[[str], None]) -> None:
+        self.plan = plan
+        self._tell = tell
+        self._capture = 0
+
+    def tune_capture(self) -> None:
+        """To be called by the thread that takes samples from their source."""
+        name_thread(CAPTURE_NAME)
+        self._capture = threading.get_native_id()
+        self.refused("capture", tune_thread(Tuning(self.plan.capture.cores)))
+
+    def settle(self) -> None:
+        """Lock memory, and give all threads but capture's their cores: the main one the decoder's."""
+        self.refused("service", lock_memory() if self.plan.decoder.lock else [])
+        for thread in threads():
+            if thread == os.getpid():
+                self.refused("decoder", tune_thread(self.plan.decoder, thread))
+            elif thread != self._capture:
+                self.refused("service", tune_thread(self.plan.rest, thread))
+
+    def refused(self, part: str, faults: Iterable[str]) -> None:
+        """Pass sentences about a part on."""
+        for fault in faults:
+            self._tell(f"{part}: {fault}")

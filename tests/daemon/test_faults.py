@@ -1,0 +1,120 @@
+"""A daemon as a process, whose microphone and Edge TPU hang, die, go and come back while speech is played to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+from conftest import wait_for
+from fake_machine import SPOKEN, TOPICS, House
+
+from edgeasr.mqtt import Kind
+from edgeasr.transcript import SchemaName
+
+LISTENING, DEGRADED = ("listening", "cpu"), ("degraded", "cpu")
+
+
+def test_the_microphone_s_process_is_killed_stopped_and_replaced(house: House) -> None:
+    house.write_speech()
+    house.plug_microphone()
+    house.start()
+    house.await_state(LISTENING)
+    house.await_final()
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        before = house.events()
+        (pid,) = house.children("edgeasr-mic")
+        os.kill(pid, number)
+        recovered = [*before, "microphone_lost", "microphone_back"]
+        wait_for(lambda wanted=recovered: house.events() == wanted, "recovery")
+        house.await_state(LISTENING)
+        house.await_final()
+        assert pid not in house.children("edgeasr-mic")
+    assert ("degraded", "cpu") in house.states()
+    finals = house.finals()
+    assert len({one["id"] for one in finals}) == len(finals)
+    assert [one["seq"] for one in finals] == sorted(one["seq"] for one in finals)
+    wait_for(lambda: house.valid(Kind.HEALTH, SchemaName.HEALTH)[-1]["restarts"] == 2, "restarts in health")
+    assert house.stop() == 0
+    assert house.states()[-1][0] == "stopping"
+
+
+def test_the_microphone_is_unplugged_in_mid_utterance_and_plugged_in_again(house: House) -> None:
+    house.write_speech()
+    house.plug_microphone()
+    house.start()
+    house.await_state(LISTENING)
+    wait_for(lambda: house.listener.of(TOPICS.of(Kind.PARTIAL)), "speech under way")
+    partial = json.loads(house.listener.of(TOPICS.of(Kind.PARTIAL))[-1])
+    house.unplug_microphone()
+    house.await_state(DEGRADED)
+    wait_for(lambda: partial["id"] in {one["id"] for one in house.finals()}, "what was said before")
+    why = house.valid(Kind.STATE, SchemaName.STATE)[-1]["why"]
+    assert "plug it in again" in why
+    said = len(house.finals())
+    house.plug_microphone()
+    house.await_state(LISTENING)
+    wait_for(lambda: len(house.finals()) > said, "speech after it is back")
+    assert house.events()[:2] == ["microphone_lost", "microphone_back"]
+    first, after = house.finals()[0], house.finals()[said]
+    assert after["start"] > first["end"], "times go on over the gap"
+    assert house.stop() == 0
+
+
+def play(house: House, **values: Any) -> list[str]:
+    """The raw words of all finals of some recordings, played to their end."""
+    paths = [str(one.path) for one in SPOKEN[:3]]
+    house.start(**{"audio.source": "file", "audio.paths": paths, "audio.gap": 1.2, **values})
+    assert house.process is not None
+    assert house.process.wait(60) == 0, (house.folder / "log").read_text()
+    wait_for(lambda: house.states()[-1][0] == "stopping", "the last state")
+    return [one["raw"] for one in house.finals()]
+
+
+def test_a_tpu_that_hangs_in_invoke_costs_no_word(house: House) -> None:
+    said = play(house, **{"encoder.accelerator": "cpu"})
+    assert len(said) >= 3
+    house.listener.heard.clear()
+    house.plug_tpu()
+    house.let_tpu("hanging")
+    assert play(house, hops=30) == said
+    accelerators = [one["accelerator"] for one in house.finals()]
+    assert "cpu" in accelerators
+    states = house.states()
+    lost = states.index(("degraded", "cpu"))
+    assert ("listening", "edgetpu") in states[:lost]
+    assert "accelerator_lost" in house.events()
+
+
+def test_a_tpu_whose_process_is_stopped_and_killed_comes_back(house: House) -> None:
+    house.plug_tpu()
+    house.let_tpu("healthy")
+    paths = [str(one.path) for one in SPOKEN] * 5
+    house.start(**{"audio.source": "file", "audio.paths": paths})
+    for count, number in enumerate((signal.SIGSTOP, signal.SIGKILL), 1):
+        wait_for(lambda: house.states()[-1:] == [("listening", "edgetpu")], "the Edge TPU")
+        (pid,) = house.children("edgeasr-tpu")
+        os.kill(pid, number)
+        wait_for(lambda c=count: house.events().count("accelerator_lost") == c, "the loss")
+        wait_for(lambda c=count: house.events().count("accelerator_back") == c, "its return")
+    house.await_final()
+    assert house.stop() == 0
+
+
+def test_a_runtime_that_crashes_at_load_leaves_the_cpu_at_work(house: House) -> None:
+    house.plug_tpu()
+    house.let_tpu("crashing_at_load")
+    said = play(house)
+    assert len(said) >= 3
+    assert {one["accelerator"] for one in house.finals()} == {"cpu"}
+    (event,) = [one for one in house.valid(Kind.EVENT, SchemaName.EVENT) if "accelerator" in one["event"]]
+    assert "SIGSEGV" in event["message"]
+
+
+def test_a_kernel_that_refuses_is_told_once_and_speech_goes_on(house: House) -> None:
+    said = play(house, **{"tuning.decoder_cores": "900"})
+    assert len(said) >= 3
+    told = [one["message"] for one in house.valid(Kind.EVENT, SchemaName.EVENT)]
+    assert len([one for one in told if "core 900" in one]) == 1
+    assert (house.folder / "log").read_text().count("core 900") == 1

@@ -1,0 +1,166 @@
+"""The microphone whose PortAudio runs in a process: a fake `pyaudio` there, real signals, real deaths."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from conftest import wait_for
+
+from edgeasr.capture import MicrophoneProcess, Source
+from edgeasr.errors import DeviceError, RuntimeMissingError, SourceLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAKES = Path(__file__).parent / "fakes"
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass
+class Card:
+    """A microphone to plug and unplug."""
+
+    folder: Path
+
+    def plug(self) -> None:
+        (self.folder / "plugged").touch()
+
+    def unplug(self) -> None:
+        (self.folder / "plugged").unlink()
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
+    made = Card(tmp_path)
+    made.plug()
+    monkeypatch.setenv("FAKE_MICROPHONE", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", f"{FAKES}:{ROOT}")
+    return made
+
+
+@pytest.fixture
+def microphone(card: Card) -> Iterator[MicrophoneProcess]:
+    source = MicrophoneProcess(timeout=0.6)
+    yield source
+    source.close()
+
+
+def read(source: Source, seconds: float) -> np.ndarray:
+    out = np.zeros(int(seconds * 16000), dtype=np.int16)
+    return out[: source.read(out)]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_it_passes_sample_for_sample(microphone: MicrophoneProcess) -> None:
+    expected = np.rint(8000 * np.sin(2 * np.pi * 440 * np.arange(8000) / 16000)).astype(np.int16)
+    assert isinstance(microphone, Source)
+    assert microphone.name == "USB Fake: - (hw:1,0)"
+    assert np.array_equal(read(microphone, 0.5), expected)
+
+
+def test_a_device_of_another_rate_is_resampled(card: Card) -> None:
+    (card.folder / "rates").write_text("48000")
+    source = MicrophoneProcess()
+    samples = read(source, 0.5)[800:]
+    source.close()
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
+    assert (source.rate, source.channels) == (48000, 1)
+    assert np.argmax(spectrum) * 16000 / samples.size == pytest.approx(440, abs=5)
+
+
+def test_the_process_carries_nothing_that_it_does_not_need(microphone: MicrophoneProcess) -> None:
+    # The fake computes its tone with numpy; the product's own part of the process must not.
+    code = "import sys, edgeasr.capture.worker; print([m for m in ('numpy', 'scipy', 'soxr') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_process_that_dies_is_a_lost_source_at_once(
+    microphone: MicrophoneProcess, number: signal.Signals
+) -> None:
+    read(microphone, 0.1)
+    os.kill(microphone.pid, number)
+    with pytest.raises(SourceLostError, match=number.name):
+        read(microphone, 60.0)
+
+
+def test_a_process_that_hangs_is_a_lost_source_after_its_time_and_can_be_replaced(
+    microphone: MicrophoneProcess,
+) -> None:
+    read(microphone, 0.1)
+    os.kill(microphone.pid, signal.SIGSTOP)
+    with pytest.raises(SourceLostError, match=r"nothing for 0\.6 s"):
+        read(microphone, 60.0)
+    microphone.close()
+    assert is_gone(microphone.pid), "a stopped process has to be killed, or it keeps the card"
+    assert read(microphone, 0.1).size == 0
+    again = MicrophoneProcess(timeout=5.0)
+    assert read(again, 0.1).any()
+    again.close()
+
+
+def test_a_driver_that_falls_silent_is_a_lost_source(card: Card, microphone: MicrophoneProcess) -> None:
+    (card.folder / "stalls").touch()
+    with pytest.raises(SourceLostError, match="check its cable"):
+        read(microphone, 60.0)
+
+
+def test_unplugging_is_told_in_portaudio_s_words(card: Card, microphone: MicrophoneProcess) -> None:
+    card.unplug()
+    with pytest.raises(SourceLostError, match="has stopped delivering: plug it in again"):
+        read(microphone, 60.0)
+
+
+def test_an_opening_that_never_returns_does_not_hang_us(card: Card) -> None:
+    (card.folder / "hangs").touch()
+    with pytest.raises(SourceLostError, match="has not answered"):
+        MicrophoneProcess(open_seconds=1.0)
+
+
+def test_no_microphone_and_no_pyaudio_are_told_as_in_one_process(
+    card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeviceError, match=r'matches "Yeti".*USB Fake'):
+        MicrophoneProcess("Yeti")
+    card.unplug()
+    with pytest.raises(DeviceError, match="plug one in"):
+        MicrophoneProcess()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "pyaudio.py").write_text("raise ImportError\n")
+    monkeypatch.setenv("PYTHONPATH", f"{broken}:{ROOT}")
+    with pytest.raises(RuntimeMissingError, match="python3-pyaudio"):
+        MicrophoneProcess()
+
+
+def test_it_does_not_outlive_a_parent_that_is_killed(card: Card) -> None:
+    code = """if True:
+        from edgeasr.capture import MicrophoneProcess
+        import time
+        source = MicrophoneProcess()
+        print(source.pid, flush=True)
+        time.sleep(600)
+    """
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert not is_gone(pid)
+    parent.kill()
+    parent.wait(10)
+    parent.stdout.close()
+    wait_for(lambda: is_gone(pid), "the child's end")

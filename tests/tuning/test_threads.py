@@ -1,0 +1,74 @@
+"""A real run of the daemon, its processes and each of their threads as /proc shows them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conftest import wait_for
+
+from edgeasr.settings import Tuning
+from edgeasr.tuning import Plan
+
+if TYPE_CHECKING:
+    from fake_machine import House
+
+
+@dataclass(frozen=True)
+class Thread:
+    """How the kernel runs a thread."""
+
+    process: int
+    id: int
+    name: str
+    cores: tuple[int, ...]
+    policy: int
+    priority: int
+
+
+def threads(pid: int) -> list[Thread]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        number = int(task.name)
+        fields = (task / "stat").read_text().rpartition(")")[2].split()  # from the third on, proc(5)
+        cores = tuple(sorted(os.sched_getaffinity(number)))
+        name = (task / "comm").read_text().strip()
+        found.append(Thread(pid, number, name, cores, int(fields[38]), int(fields[37])))
+    return found
+
+
+def test_each_thread_runs_where_and_how_the_plan_says(house: House) -> None:
+    house.write_speech()
+    house.plug_microphone()
+    house.plug_tpu()
+    house.let_tpu("healthy")
+    house.start(**{"tuning.realtime_priority": 20})
+    wait_for(lambda: house.states()[-1:] == [("listening", "edgetpu")], "the Edge TPU")
+    house.await_final()
+    assert house.process is not None
+    (microphone,), (tpu,) = house.children("edgeasr-mic"), house.children("edgeasr-tpu")
+    found = [thread for pid in (house.process.pid, microphone, tpu) for thread in threads(pid)]
+    log = (house.folder / "log").read_text()
+    plan = Plan.of(Tuning())
+    allowed = tuple(sorted(os.sched_getaffinity(0)))
+    realtime = "real-time priority" not in log
+    for thread in found:
+        if thread.process == microphone or thread.name == "edgeasr-capture":
+            part = plan.capture
+        elif thread.process == tpu:
+            part = plan.encoder
+        else:
+            part = plan.decoder if thread.id == house.process.pid else plan.rest
+        assert thread.cores == (part.cores or allowed), thread
+        is_ours = thread.process == house.process.pid
+        priority = 0 if is_ours or not realtime else part.priority
+        expected = (os.SCHED_FIFO if priority else os.SCHED_OTHER, priority)
+        assert (thread.policy, thread.priority) == expected, thread
+    assert "edgeasr-capture" in {thread.name for thread in found}
+    if "memory is not locked" not in log:
+        for pid in (house.process.pid, microphone, tpu):
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert int(status.split("VmLck:")[1].split()[0]) > 0
+    assert house.stop() == 0
