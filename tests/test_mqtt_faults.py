@@ -23,6 +23,7 @@ from jsonschema import Draft202012Validator
 from edgeasr import settings
 from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.state import StateReport
+from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, LinkState, Publisher, Topics
 from edgeasr.outbox import Outbox
 from edgeasr.transcript import Clock, Event, EventType, SchemaName, Session, load_schema
@@ -319,7 +320,7 @@ def test_a_corrupt_outbox_is_replaced_told_and_loses_nothing_else(
     events = [make_event(session, 1e9 + number) for number in range(5)]
     for event in events[:2]:
         messenger.final(event)
-    messenger.start("cpu")
+    messenger.start(Accelerator.CPU)
     for event in events[2:]:
         messenger.final(event)
     wait_for(lambda: len(listener.of(FINAL)) >= 5 and listener.of(EVENT), "finals and event")

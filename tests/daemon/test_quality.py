@@ -22,6 +22,7 @@ from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.quality import Cause, Pressure, QualityLadder, QualityLevel
 from edgeasr.daemon.state import StateReport
 from edgeasr.decoder import BeamDecoder
+from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Topics
 from edgeasr.transcript import SchemaName, load_schema
 
@@ -216,7 +217,7 @@ def test_a_loaded_machine_steps_down_loses_no_audio_says_so_and_comes_back(
         outbox=settings.Outbox(path=tmp_path / "outbox.sqlite"),
     )
     messenger, health = Messenger(how, StateReport("en-1", "cpu")), Health(tmp_path)
-    messenger.start("cpu")
+    messenger.start(Accelerator.CPU)
     topics = Topics("edgeasr", "kitchen")
     wait_for(lambda: listener.of(topics.of(Kind.STATE)), "the connection")
     monkeypatch.setattr(engine_module, "time", SimpleNamespace(monotonic=lambda: world.now))
@@ -283,7 +284,7 @@ def test_audio_that_is_lost_all_the_same_is_told(
         outbox=settings.Outbox(path=tmp_path / "outbox.sqlite"),
     )
     messenger = Messenger(how, StateReport("en-1", "cpu"))
-    messenger.start("cpu")
+    messenger.start(Accelerator.CPU)
     monkeypatch.setattr(engine_module, "time", SimpleNamespace(monotonic=lambda: world.now))
     engine = Engine(
         how,

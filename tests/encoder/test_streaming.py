@@ -45,14 +45,19 @@ def test_a_hop_leaves_no_memory_behind(bundle: Bundle) -> None:
     frames = features(bundle, 1)
     for _ in range(20):
         encoder.step(frames)
+    growth, peaks = [], []
     tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for _ in range(200):
-        encoder.step(frames)
-    grown, peak = tracemalloc.get_traced_memory()
+    for _ in range(3):  # what other threads allocate meanwhile is not in all of them; what a hop leaves is
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(200):
+            encoder.step(frames)
+        after, peak = tracemalloc.get_traced_memory()
+        growth.append(after - before)
+        peaks.append(peak - before)
     tracemalloc.stop()
-    assert grown - before < 2_000
-    assert peak - before < frames.nbytes, "a hop should not allocate an array of its input's size"
+    assert min(growth) < 2_000
+    assert min(peaks) < frames.nbytes, "a hop should not allocate an array of its input's size"
 
 
 def test_the_cpu_is_chosen_where_there_is_no_edge_tpu(bundle: Bundle) -> None:
