@@ -212,6 +212,7 @@ def test_a_loaded_machine_steps_down_loses_no_audio_says_so_and_comes_back(
     base = settings.Settings()
     how = replace(
         base,
+        decoder=replace(base.decoder, beam=100),  # what the world's load goes by
         device=settings.Device(id="kitchen"),
         mqtt=settings.Mqtt(host="127.0.0.1", port=mosquitto.port, discovery=False),
         outbox=settings.Outbox(path=tmp_path / "outbox.sqlite"),
