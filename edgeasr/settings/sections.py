@@ -122,7 +122,7 @@ class Decoder:
     """Search for the words."""
 
     mode: DecoderMode = setting(DecoderMode.BEAM, "beam, or greedy for low power")
-    beam: int = setting(350, "hypotheses kept a step", low=1, high=2000)
+    beam: int = setting(250, "hypotheses kept a step", low=1, high=2000)
     beam_tokens: int = setting(6, "units tried a step", low=1, high=200)
     beam_threshold: float = setting(
         25.0, "score below the best at which a hypothesis is dropped", low=1, high=1000
