@@ -195,6 +195,17 @@ class Slow(BeamDecoder):
         self._world.beam = options.beam
 
 
+def kitchen(port: int, folder: Path) -> settings.Settings:
+    base = settings.Settings()
+    return replace(
+        base,
+        decoder=replace(base.decoder, beam=100),  # what the world's load goes by
+        device=settings.Device(id="kitchen"),
+        mqtt=settings.Mqtt(host="127.0.0.1", port=port, discovery=False),
+        outbox=settings.Outbox(path=folder / "outbox.sqlite"),
+    )
+
+
 def listen_for(engine: Engine, world: World, seconds: float) -> None:
     until = world.now + seconds
     while world.now < until:
@@ -209,14 +220,7 @@ def test_a_loaded_machine_steps_down_loses_no_audio_says_so_and_comes_back(
 ) -> None:
     world = World()
     listener = listen(mosquitto.port)
-    base = settings.Settings()
-    how = replace(
-        base,
-        decoder=replace(base.decoder, beam=100),  # what the world's load goes by
-        device=settings.Device(id="kitchen"),
-        mqtt=settings.Mqtt(host="127.0.0.1", port=mosquitto.port, discovery=False),
-        outbox=settings.Outbox(path=tmp_path / "outbox.sqlite"),
-    )
+    how = kitchen(mosquitto.port, tmp_path)
     messenger, health = Messenger(how, StateReport("en-1", "cpu")), Health(tmp_path)
     messenger.start(Accelerator.CPU)
     topics = Topics("edgeasr", "kitchen")
@@ -278,12 +282,7 @@ def test_audio_that_is_lost_all_the_same_is_told(
 ) -> None:
     world = World(load=60.0)
     listener = listen(mosquitto.port)
-    how = replace(
-        settings.Settings(),
-        device=settings.Device(id="kitchen"),
-        mqtt=settings.Mqtt(host="127.0.0.1", port=mosquitto.port, discovery=False),
-        outbox=settings.Outbox(path=tmp_path / "outbox.sqlite"),
-    )
+    how = kitchen(mosquitto.port, tmp_path)
     messenger = Messenger(how, StateReport("en-1", "cpu"))
     messenger.start(Accelerator.CPU)
     monkeypatch.setattr(engine_module, "time", SimpleNamespace(monotonic=lambda: world.now))
