@@ -125,6 +125,10 @@ class BatchSet(Dataset[Batch]):
             for index, utterance in enumerate(table):
                 targets[index] = [units[p] for p in spoken.get(utterance.id, "").split()]
 
+    def targets(self) -> list[list[int]]:
+        """Units of each utterance at its own speed; none where it is left out."""
+        return self._targets[0]
+
     def _labels(self, speed: int, index: int) -> NDArray[np.int64]:
         """Label of each step of an utterance at one of the speeds; empty where there is none."""
         if self._states is None:
@@ -135,7 +139,7 @@ class BatchSet(Dataset[Batch]):
         labels[labels == UNKNOWN] = -1
         return labels
 
-    def plan(self, seed: int, *, short_first: bool = False) -> None:
+    def plan(self, seed: int, *, short_first: bool = False, abreast: int = 1) -> None:
         """Draw the batches of an epoch: one speed for each utterance, similar lengths together, shuffled."""
         rng = np.random.default_rng(seed)
         self._seed = seed
@@ -155,8 +159,10 @@ class BatchSet(Dataset[Batch]):
                 batches.append([])
             batches[-1].append((speed, index))
         if not short_first:
-            order = rng.permutation(len(batches))
-            batches = [batches[i] for i in order]
+            # Processes that train side by side wait for the one with most to do, so neighbours stay together.
+            whole = len(batches) // abreast * abreast
+            order = rng.permutation(whole // abreast)[:, None] * abreast + np.arange(abreast)
+            batches = [batches[i] for i in order.flatten()] + batches[whole:]
         self._batches = batches
 
     def __len__(self) -> int:
@@ -181,7 +187,8 @@ class BatchSet(Dataset[Batch]):
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)
-        if augmenter and self._augment and rng.random() < self._augment.silent_rows:
+        # Beside one long utterance the row would be padding for the most part.
+        if augmenter and self._augment and len(frames) > 1 and rng.random() < self._augment.silent_rows:
             frames.append(augmenter.noise_alone(min(500, max(len(f) for f in frames)), frames[0].shape[1]))
             targets.append([])
             parts.append("noise")

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
@@ -37,11 +37,13 @@ from edgeasr.frontend import NormaliserConfig
 from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
-from tools.acoustic.muon import Muon
+from tools.acoustic.mmi import Denominator, bigram
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
-_EMA_DECAY = 0.998
+_EMA_DECAY = 0.999
+_UPDATES_ALONE = 8  # between two averages of the processes' weights
+_SETTLED = 0.65  # from this share on, batch normalisation takes the averages that the shipped network takes
 _GUIDE, _GUIDE_AT_END = 4.0, 0.4  # weight of the phone states' cross-entropy beside CTC, which counts by unit
 
 
@@ -75,6 +77,13 @@ def ctc(logits: Tensor, batch: Batch, lag: int) -> Tensor:
         log_probs, batch.targets, batch.steps - lag, batch.lengths, reduction="none", zero_infinity=True
     )
     return losses.sum() / batch.lengths.sum()
+
+
+def against(logits: Tensor, batch: Batch, lag: int, follows: np.ndarray) -> Tensor:
+    """Log-likelihood of all phone sequences, a target unit: CTC plus this is the lattice-free MMI criterion."""
+    log_probs = functional.log_softmax(logits[:, lag:].float(), dim=-1).transpose(0, 1)
+    totals: Tensor = Denominator.apply(log_probs, batch.steps - lag, follows)  # type: ignore[no-untyped-call]
+    return totals.sum() / batch.lengths.sum()
 
 
 def edit_distance(a: list[int], b: list[int]) -> int:
@@ -115,6 +124,11 @@ def phone_errors(model: Network, data: BatchSet) -> dict[str, float]:
     }
 
 
+def floats(model: nn.Module) -> list[Tensor]:
+    """Weights and running statistics, always in the same order."""
+    return [value for value in model.state_dict().values() if value.is_floating_point()]
+
+
 class Trainer:
     """Holds the model, its running average, the optimiser and the progress."""
 
@@ -131,16 +145,15 @@ class Trainer:
             torch.set_num_threads(1)
         self.model = Network(self.config).to(self.device)
         self.average = copy.deepcopy(self.model)
-        matrices = [p for block in self.model.blocks for p in block.parameters() if p.ndim == 2]
-        known = {id(p) for p in matrices}
-        others = [p for p in self.model.parameters() if id(p) not in known]
-        # Muon (Jordan et al. 2024) for the blocks' matrices, where it learns from fewer updates than AdamW.
-        self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(matrices, lr=args.rate, weight_decay=args.weight_decay),
-            torch.optim.AdamW(others, lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0),
-        ]
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": args.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=args.rate, betas=(0.9, 0.98), fused=True,
+        )  # fmt: skip
         self.progress = Progressed()
         self.frames_right = math.nan
+        self.is_settled = False
         names = sorted(args.features.glob("train-*.npy"))
         arrays = [np.load(name, mmap_mode="r") for name in names]
         tables = [read_table(name.with_suffix(".tsv")) for name in names]
@@ -164,6 +177,7 @@ class Trainer:
         )  # fmt: skip
         if (args.features / "states-train-1.npy").exists():
             self.train_set.use_alignment(args.features, UNITS)
+        self.follows = bigram((t for t in self.train_set.targets() if t), self.config.units)
         if args.plain_share and len(names) > 1:
             rest = (1.0 - args.plain_share) / (len(names) - 1)
             self.train_set.speed_shares = [args.plain_share if n.stem == "train-1" else rest for n in names]
@@ -197,10 +211,8 @@ class Trainer:
         saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"], strict=False)
         self.average.load_state_dict(saved["average"], strict=False)
-        if len(saved["optimisers"]) == len(self.optimisers):
-            for optimiser, state in zip(self.optimisers, saved["optimisers"], strict=True):
-                if len(optimiser.param_groups[0]["params"]) == len(state["param_groups"][0]["params"]):
-                    optimiser.load_state_dict(state)
+        if "optimiser" in saved:
+            self.optimiser.load_state_dict(saved["optimiser"])
         self.progress = Progressed(**saved["progress"])
         print(f"resumed after epoch {self.progress.epoch}, {self.progress.updates} updates")
 
@@ -211,7 +223,7 @@ class Trainer:
             {
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
-                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+                "optimiser": self.optimiser.state_dict(),
                 "progress": vars(self.progress),
                 "network": self.config.to_dict(),
                 "prior_mean": self.normaliser.prior_mean,
@@ -235,14 +247,17 @@ class Trainer:
 
     def update(self, batch: Batch, done: float) -> float:
         """One optimiser step; returns the loss a unit."""
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = self.rate(done)
+        if done >= _SETTLED and not self.is_settled:
+            self.settle()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate(done)
         lag = self.config.lag_steps
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
             logits, framewise = self.model(batch.features.to(self.device))
         loss = ctc(logits, batch, lag)
         total = loss
+        if self.args.mmi and done >= self.args.mmi_from:
+            total = loss + self.args.mmi * against(logits, batch, lag, self.follows)
         if (batch.labels >= 0).any():
             steps = framewise.shape[1] - lag
             guessed = framewise[:, lag:].float().flatten(0, 1)
@@ -252,35 +267,41 @@ class Trainer:
             with torch.no_grad():
                 self.frames_right = float((guessed.argmax(dim=-1) == known)[known >= 0].float().mean())
         total.backward()
-        if self.world > 1:
-            self.share_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        for optimiser in self.optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
         self.progress.updates += 1
+        if self.world > 1 and self.progress.updates % _UPDATES_ALONE == 0:
+            self.share_weights()
         decay = min(_EMA_DECAY, self.progress.updates / (self.progress.updates + 10))
         with torch.no_grad():
-            for ours, theirs in zip(
-                self.average.state_dict().values(), self.model.state_dict().values(), strict=True
-            ):
-                if ours.is_floating_point():
-                    ours.lerp_(theirs, 1.0 - decay)
-                else:
-                    ours.copy_(theirs)
+            torch._foreach_lerp_(floats(self.average), floats(self.model), 1.0 - decay)
         return float(loss.detach())
 
-    def share_gradients(self) -> None:
-        """Average the gradients over the processes."""
-        for parameter in self.model.parameters():
-            if parameter.grad is None:  # an output that this process's batch had no use for
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in gradients])
-        dist.all_reduce(flat)
-        flat /= self.world
-        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
+    def settle(self) -> None:
+        """Let batch normalisation use its running averages from here on.
+
+        A batch holds few utterances, so its own mean and variance tell of a speaker what the device never knows.
+        """
+        self.is_settled = True
+        with torch.no_grad():
+            for ours, theirs in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                if self.world > 1:
+                    dist.broadcast(ours, 0)
+                theirs.copy_(ours)
+        for module in self.model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
+                module.eval()
+
+    def share_weights(self) -> None:
+        """Average the processes' weights; gradients are each one's own (local SGD, Stich 2019)."""
+        parameters = list(self.model.parameters())
+        with torch.no_grad():
+            flat = torch.cat([p.flatten() for p in parameters])
+            dist.all_reduce(flat)
+            flat /= self.world
+            for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+                parameter.copy_(part.view_as(parameter))
 
     def agreed(self, done: float) -> float:
         """Progress as the first process sees it: clocks differ, and with them learning rates and weights would."""
@@ -291,7 +312,11 @@ class Trainer:
 
     def epoch(self, bar: Progress) -> None:
         """One pass over the training set."""
-        self.train_set.plan(self.args.seed + self.progress.epoch, short_first=self.progress.epoch == 0)
+        self.train_set.plan(
+            self.args.seed + self.progress.epoch,
+            short_first=self.progress.epoch == 0 and not self.args.weights,
+            abreast=self.world,
+        )
         whole = len(self.train_set) // self.world * self.world
         loader = DataLoader(
             self.train_set, batch_size=1, sampler=range(self.rank, whole, self.world),
@@ -301,7 +326,8 @@ class Trainer:
         task = bar.add_task(f"epoch {self.progress.epoch}", total=len(loader), loss=math.nan)
         losses, began, audio, last = [], time.monotonic(), 0.0, time.monotonic()
         for number, batch in enumerate(loader):
-            done = self.agreed(self.share_done(number / len(loader)))
+            if number % _UPDATES_ALONE == 0:
+                done = self.agreed(self.share_done(number / len(loader)))
             if done >= 1.0:
                 break
             losses.append(self.update(batch, done))
@@ -364,8 +390,10 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="checkpoint of a shipped bundle to go on from")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--minutes", type=float, default=0.0, help="a time budget in place of --epochs")
-    parser.add_argument("--batch-seconds", type=int, default=160)
-    parser.add_argument("--rate", type=float, default=2.5e-3)
+    parser.add_argument(
+        "--batch-seconds", type=int, default=12, help="audio of a process in an update; little learns more"
+    )
+    parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--weight-decay", type=float, default=0.02)
     parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--hidden", type=int, default=768)
@@ -376,6 +404,12 @@ def main() -> None:
     )
     parser.add_argument(
         "--plain-share", type=float, help="how often speech keeps its own speed (default: evenly)"
+    )
+    parser.add_argument(
+        "--mmi", type=float, default=0.0, help="weight of the denominator of lattice-free MMI, 0 to 1"
+    )
+    parser.add_argument(
+        "--mmi-from", type=float, default=0.5, help="share of the training from which it counts"
     )
     parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 1")
     parser.add_argument(
