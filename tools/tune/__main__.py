@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from tools.tune.search import Score
 
 _CHOICES = {
-    "lm_weight": (0.8, 1.2, 1.6, 2.0, 2.5, 3.0),
+    "lm_weight": (1.2, 1.6, 2.0, 2.5, 3.0, 3.5),
     "word_score": (-1.5, -0.5, 0.0, 0.5, 1.5),
-    "blank_penalty": (0.0, 1.0, 2.0, 3.0),
+    "blank_penalty": (-1.0, 0.0, 1.0, 2.0),
     "beam": (),
     "tokens": (),
     "threshold": (),
