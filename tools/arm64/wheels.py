@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from tools.arm64.root import Root
 
 _PLATFORMS: Final = tuple(f"manylinux_2_{minor}_aarch64" for minor in (36, 35, 34, 31, 28, 27, 26, 24, 17))
@@ -19,6 +21,7 @@ _PIP: Final = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--no-inpu
 _DOWNLOAD_SECONDS: Final = 1800.0
 _INSTALL_SECONDS: Final = 3600.0
 _VENV: Final = "/opt/edgeasr"
+_WHEELS: Final = "/srv/wheels"
 _SOURCES: Final = ("pyproject.toml", "README.md", "LICENSE", "edgeasr")
 _EPOCH: Final = (
     "315532800"  # the time of all files in the wheel, so that the same source makes the same wheel
@@ -51,23 +54,37 @@ def gather(source: Path, folder: Path) -> Path:
 
 def install(root: Root, folder: Path, own: Path) -> bool:
     """Install the package in the root from these wheels alone; False where they were there already."""
-    stamp = folder / "installed"
-    state = "\n".join(f"{_digest(path)} {path.name}" for path in sorted(folder.glob("*.whl")))
-    state += f"\n{root.folder.stat().st_ino}\n"
+    others = [path for path in sorted(folder.glob("*.whl")) if path != own]
+    is_new = _once(root, folder / "others", others, lambda: _install_all(root, folder))
+    return _once(root, folder / "own", [own], lambda: _install_own(root, own)) or is_new
+
+
+def _once(root: Root, stamp: Path, wheels: Iterable[Path], work: Callable[[], None]) -> bool:
+    """Do the work unless it was done with the same wheels in the same root; whether it was done."""
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.name}" for path in wheels]
+    state = "\n".join([*lines, str(root.folder.stat().st_ino), ""])
     if stamp.is_file() and stamp.read_text() == state:
         return False
-    root.put(folder, "/srv/wheels")
-    root.run("python3", "-m", "venv", "--clear", "--system-site-packages", _VENV, timeout=_INSTALL_SECONDS)
-    root.run(
-        f"{_VENV}/bin/python",
-        *_PIP,
-        "install",
-        *("--no-index", "--only-binary", ":all:", "--find-links", "/srv/wheels"),
-        f"/srv/wheels/{own.name}",
-        timeout=_INSTALL_SECONDS,
-    )
+    work()
     stamp.write_text(state)
     return True
+
+
+def _install_all(root: Root, folder: Path) -> None:
+    root.put(folder, _WHEELS)
+    root.run("python3", "-m", "venv", "--clear", "--system-site-packages", _VENV, timeout=_INSTALL_SECONDS)
+    _install_from(root, "edgeasr")
+
+
+def _install_own(root: Root, own: Path) -> None:
+    root.put(own, f"{_WHEELS}/{own.name}")
+    _install_from(root, "--force-reinstall", "--no-deps", f"{_WHEELS}/{own.name}")
+
+
+def _install_from(root: Root, *words: str) -> None:
+    # Compiled when they are first imported: emulated, that takes longer than all the rest.
+    options = ("--no-compile", "--no-index", "--only-binary", ":all:", "--find-links", _WHEELS)
+    root.run(f"{_VENV}/bin/python", *_PIP, "install", *options, *words, timeout=_INSTALL_SECONDS)
 
 
 def _pip(*words: str) -> None:
@@ -82,7 +99,3 @@ def _pip(*words: str) -> None:
     )
     if done.returncode:
         raise SystemExit(f"pip {words[0]} failed:\n{done.stderr.strip()}")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edgeasr.bench import Clip, choose, dataset_clips, read_rows, read_samples
 from edgeasr.demo import recordings
-from edgeasr.errors import EdgeasrError
+from edgeasr.errors import EdgeasrError, UsageError
 from tools.soak.faults import FAULTS
 from tools.soak.plot import plot
 from tools.soak.soak import Plan, soak
@@ -30,6 +30,12 @@ def main() -> int:
     args = _parser().parse_args()
     chosen = [fault for fault in FAULTS if not args.faults or fault.name in args.faults]
     plan = Plan(args.minutes, _clips(args.data, args.tars), args.seed, args.pause, chosen)
+    if args.out.exists() and any(args.out.iterdir()) and not (args.out / "subscriber.jsonl").exists():
+        print(
+            f"edgeasr: {args.out} holds something else than a soak's output: name another folder",
+            file=sys.stderr,
+        )
+        return UsageError.exit_code
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
     columns = (

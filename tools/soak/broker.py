@@ -89,24 +89,20 @@ class Relay:
 
     def __init__(self, target: int) -> None:
         self.port, self._target = free_port(), target
-        self._way = Way.CLOSED
         self._server: socket.socket | None = None
         self._ends: set[socket.socket] = set()
         self._lock = threading.Lock()
 
     def set(self, way: Way) -> None:
         """Change the way; connections that there are end."""
-        server, self._server = self._server, None
-        self._way = way
-        if server is not None:
-            with contextlib.suppress(OSError):
-                server.shutdown(socket.SHUT_RDWR)
-            server.close()
         with self._lock:
-            for end in self._ends:
+            server, self._server = self._server, None
+            for end in (*self._ends, *([server] if server else [])):
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
             self._ends.clear()
+        if server is not None:
+            server.close()
         if way is not Way.CLOSED:
             self._server = socket.create_server(("127.0.0.1", self.port))
             threading.Thread(target=self._accept, args=(self._server, way), daemon=True).start()
@@ -118,12 +114,20 @@ class Relay:
                 far = (
                     None if way is Way.SILENT else socket.create_connection(("127.0.0.1", self._target), 5.0)
                 )
-                for source, sink in ((near, far), (far, near)):
-                    if source is not None:
-                        source.settimeout(None)
-                        with self._lock:
-                            self._ends.add(source)
-                        threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+                self._connect(server, near, far)
+
+    def _connect(self, server: socket.socket, near: socket.socket, far: socket.socket | None) -> None:
+        """Pass on what comes from either side, unless the way has changed meanwhile."""
+        both = [(source, sink) for source, sink in ((near, far), (far, near)) if source is not None]
+        with self._lock:
+            if self._server is not server:
+                for source, _ in both:
+                    source.close()
+                return
+            self._ends |= {source for source, _ in both}
+        for source, sink in both:
+            source.settimeout(None)
+            threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
 
     def _copy(self, source: socket.socket, sink: socket.socket | None) -> None:
         with contextlib.suppress(OSError):

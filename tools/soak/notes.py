@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tools.soak.service import Service
     from tools.soak.subscriber import Subscriber
 
+_OWN: Final = "edgeasr"
+_UNNAMED: Final = "starting"  # a process that has not taken its name yet
 _EVERY: Final = 2.0
 _LOOK: Final = 0.2
 _MEBI_IN_KIBI: Final = 1024.0
@@ -96,12 +98,13 @@ class Notes:
         life = self._service.life
         memory: dict[str, float] = {}
         anonymous = 0.0
-        for pid, name in {life.pid: "edgeasr", **children(life.pid)}.items():
+        for pid, comm in {life.pid: _OWN, **children(life.pid)}.items():
+            name = comm if comm.startswith(_OWN) else _UNNAMED
             pss, anon = _memory(pid)
             memory[name] = memory.get(name, 0.0) + pss
             if pid == life.pid:
                 anonymous = anon
-        if memory.get("edgeasr"):
+        if memory.get(_OWN):
             number = len(self._service.lives) - 1
             self.samples.append(Sample(time.monotonic(), number, memory, anonymous, self._rtf()))
 

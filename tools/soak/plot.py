@@ -67,14 +67,22 @@ def _memory(result: Result, axes: Any) -> None:
             before = sample.at
         axes.plot(times, values, label=name, linewidth=1.6 if name == "all" else 1.0)
     axes.axhline(_BUDGET, color="grey", linestyle=":", label="budget, without a TPU")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.35 * max(_BUDGET, *(sample.total for sample in result.samples)))
     axes.set_ylabel("memory (PSS), MiB")
-    axes.legend(fontsize="x-small", ncols=5, loc="lower right")
+    axes.legend(fontsize="x-small", ncols=6, loc="upper center")
 
 
 def _rtf(result: Result, axes: Any) -> None:
-    points = [(_minute(result, one.at), one.rtf) for one in result.samples if one.rtf is not None]
-    axes.plot([at for at, _ in points], [rtf for _, rtf in points], ".-", linewidth=0.7, markersize=3)
+    for life in {sample.life for sample in result.samples}:
+        mine = [one for one in result.samples if one.rtf is not None and one.life == life]
+        axes.plot(
+            [_minute(result, one.at) for one in mine],
+            [one.rtf for one in mine],
+            ".-",
+            color="tab:blue",
+            linewidth=0.7,
+            markersize=3,
+        )
     axes.set_ylim(bottom=0)
     axes.set_ylabel("real-time factor")
 

@@ -90,9 +90,11 @@ class Room:
 
     def stretches(self) -> list[Stretch]:
         """Return what was delivered, in order."""
-        found = [
-            Stretch(*struct.unpack("dd", path.read_bytes())) for path in (self.folder / "heard").iterdir()
-        ]
+        found = []
+        for path in (self.folder / "heard").iterdir():
+            data = path.read_bytes()
+            if any(data):  # else it is being made
+                found.append(Stretch(*struct.unpack("dd", data)))
         return sorted(found, key=lambda stretch: stretch.start)
 
 

@@ -97,7 +97,7 @@ def soak(
             logged=list(_logged(config.transcripts.folder)),
             waiting=_waiting(config.outbox.path),
             finals=notes.finals,
-            spoken=[one for one in room.spoken(until) if one.start >= began],
+            spoken=list(room.spoken(time.monotonic())),
             stretches=room.stretches(),
             lives=service.lives,
             marks=[mark for lane in lanes for mark in lane.marks],
