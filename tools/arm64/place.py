@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeasr.bundle import locate
 from edgeasr.demo import recordings
-from tools.arm64 import finals, probe
+from tools.arm64 import finals, patient, probe
 from tools.arm64.comparison import Hearing
 from tools.arm64.root import USUAL, is_native
 
@@ -26,6 +26,7 @@ _NAME: Final = "edgeasr-en"
 _MODELS: Final = Path("/usr/share/edgeasr/models")
 _SPEECH: Final = Path("/srv/speech")
 _PROBE: Final = Path("/srv/probe.py")
+_PATIENT: Final = "/srv/patient.py"
 
 
 class Place(Protocol):
@@ -103,14 +104,18 @@ class There:
         self._root.put(here.bundle, str(self.bundle))
         self._root.put(here.files[0].parent, str(_SPEECH))
         self._root.put(here.probe, str(_PROBE))
+        self._root.put(Path(patient.__file__), _PATIENT)
 
     def command(self, program: str, *words: str) -> list[str]:
         """Return the command line that enters the root."""
-        return self._root.command(program, *words, cpu=self._cpu)
+        return self._root.command(*self._patient(program), *words, cpu=self._cpu)
 
     def run(self, program: str, *words: str) -> str:
         """Run it in the root."""
-        return self._root.run(program, *words, timeout=SECONDS, cpu=self._cpu).stdout
+        return self._root.run(*self._patient(program), *words, timeout=SECONDS, cpu=self._cpu).stdout
+
+    def _patient(self, program: str) -> list[str]:
+        return ["python", _PATIENT] if program == "edgeasr" and not is_native() else [program]
 
     def send(self, path: Path) -> Path:
         """Copy it into the root."""
