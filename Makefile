@@ -48,6 +48,7 @@ soak: $(VENV)/.done-test ## play speech to the daemon for half an hour while thi
 	@$(PY) -m tools.soak $(ARGS)
 
 clean: ## remove the virtual environment, caches and build outputs
+	@[ ! -d build/arm64-root ] || [ -w build/arm64-root ] || sudo rm -rf --one-file-system build/arm64-root
 	@rm -rf $(VENV) build dist ./*.egg-info bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
