@@ -41,6 +41,7 @@ def main() -> int:
     here = Here()
     _say(f"transcribing on this machine, {here.name}")
     heard, told = transcribe(here), publish(here, folder)
+    _tell_chance(heard, transcribe(here))
     measured = folder / "probe-here.npz"
     kernels = measure(here, measured)
     _say(f"the encoder's kernels: {kernels}")
@@ -81,6 +82,15 @@ def _examine(root: Root) -> None:
     _say(f"  from wheels: {', '.join(line.partition(' @')[0] for line in frozen if line)}")
     verified = root.run("edgeasr", "models", "verify", "edgeasr-en", timeout=SECONDS).stdout.strip()
     _say(f"  {verified}")
+
+
+def _tell_chance(first: Hearing, second: Hearing) -> None:
+    """Say how far two runs on one machine are apart: the search breaks ties by where its hypotheses lie in memory."""
+    found = differences(first, second)
+    _say(
+        f"two runs on this machine: {sum(one.differing for one in found)} of {sum(one.words for one in found)} "
+        f"words differ, confidences by {max(one.confidence for one in found):.3f} at most"
+    )
 
 
 def _compare_words(here: Hearing, there: Hearing) -> bool:
