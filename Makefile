@@ -12,7 +12,7 @@ SPEECH := edgeasr/demo/speech
 FILES ?= $(wildcard $(SPEECH)/*.flac)
 REFERENCE ?= $(SPEECH)/speech.tsv
 
-.PHONY: help demo test test-build check bench clean
+.PHONY: help demo test test-build test-arm64 check bench soak clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,10 @@ test: $(VENV)/.done-test ## install what is missing, then run all tests (ARGS="-
 test-build: $(VENV)/.done-test-build ## build a bundle from a handful of utterances, all tools in turn (needs ../shared; 2 GB of wheels)
 	@$(PY) -m pytest tests/tools $(ARGS)
 
+test-arm64: $(VENV)/.done-test ## install the package into an emulated aarch64 Bookworm and compare the words (root or sudo; 1 GB)
+	@tools/setup.sh arm64
+	@$(PY) -m tools.arm64 $(ARGS)
+
 check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and all tests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -39,7 +43,12 @@ check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and
 bench: $(VENV)/.done-bench ## measure speed, latency, memory and accuracy (FILES="a.wav b.wav" REFERENCE=texts.tsv)
 	@$(PY) -m edgeasr bench $(FILES) --reference $(REFERENCE) $(ARGS)
 
+soak: $(VENV)/.done-test ## play speech to the daemon for half an hour while things break, and count (ARGS="--minutes 120")
+	@tools/setup.sh mosquitto
+	@$(PY) -m tools.soak $(ARGS)
+
 clean: ## remove the virtual environment, caches and build outputs
+	@[ ! -d build/arm64-root ] || [ -w build/arm64-root ] || sudo rm -rf --one-file-system build/arm64-root
 	@rm -rf $(VENV) build dist ./*.egg-info bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

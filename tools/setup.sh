@@ -3,6 +3,7 @@
 #   setup.sh venv FOLDER EXTRAS   a virtual environment with this package, editable, and its extras
 #   setup.sh mosquitto            the broker that the tests talk to
 #   setup.sh systemd              its tools, with which the tests examine the units; they skip that where it cannot be had
+#   setup.sh arm64                what makes a root folder of Debian for aarch64 and runs its programs (changes binfmt_misc)
 set -euo pipefail
 
 readonly OLDEST=3.11
@@ -112,10 +113,26 @@ get_systemd() {
     [ -x /bin/kill ] || apt_install procps
 }
 
+# get_arm64: mmdebstrap and, on other processors, an emulator that the kernel calls for the programs of aarch64.
+get_arm64() {
+    local binfmt=/proc/sys/fs/binfmt_misc
+    command -v mmdebstrap >/dev/null || apt_install mmdebstrap
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
+    [ "$(uname -m)" != aarch64 ] || return 0
+    command -v qemu-aarch64-static >/dev/null || apt_install qemu-user-static
+    command -v update-binfmts >/dev/null || apt_install binfmt-support
+    [ -e $binfmt/register ] || as_root mount -t binfmt_misc binfmt_misc $binfmt ||
+        fail "binfmt_misc cannot be mounted; run this where the kernel allows it, such as a virtual machine"
+    [ -e $binfmt/qemu-aarch64 ] || as_root update-binfmts --enable qemu-aarch64 || true
+    [ -e $binfmt/qemu-aarch64 ] ||
+        fail "the kernel does not run the programs of aarch64; see: update-binfmts --display qemu-aarch64"
+}
+
 cd "$(dirname "$0")/.."
 case ${1:-} in
     venv) make_venv "$2" "$3" ;;
     mosquitto) get_mosquitto ;;
     systemd) get_systemd ;;
-    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd" ;;
+    arm64) get_arm64 ;;
+    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64" ;;
 esac

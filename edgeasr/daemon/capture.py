@@ -94,6 +94,7 @@ class CaptureThread:
         self.state = CaptureState.OPENING
         self.attempts = 0  # looks for a lost microphone
         self.losses = 0
+        self.replacements = 0  # processes that took the place of a lost one
         self._budget = RestartBudget(longest=_LONGEST_PAUSE)
         self._cards: bytes | None = None
         self._next = 0.0  # attempt, on the monotonic clock
@@ -209,6 +210,7 @@ class CaptureThread:
             return False
         if not self._stop.is_set():
             self._on_back()
+        self.replacements += 1
         return True
 
     def _card_list(self) -> bytes | None:

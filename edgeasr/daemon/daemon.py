@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeasr.bundle import locate
+from edgeasr.daemon.alarms import Alarms
 from edgeasr.daemon.clock import StreamClock
 from edgeasr.daemon.control import Control
 from edgeasr.daemon.discovery import status_topic
@@ -54,6 +55,7 @@ class _Rooms:
     control: Control
     messenger: Messenger
     supervisor: Supervisor
+    alarms: Alarms
 
 
 class Daemon:
@@ -137,7 +139,8 @@ class Daemon:
             tuner.settle()
             governor = GovernorWatch(settings.tuning.governor, self._root)
             supervisor = Supervisor(encoder, governor, messenger)
-            rooms = _Rooms(engine, ear, operator, control, messenger, supervisor)
+            alarms = Alarms(self._health.sensors, messenger)
+            rooms = _Rooms(engine, ear, operator, control, messenger, supervisor, alarms)
             try:
                 self._listen(rooms)
             finally:
@@ -171,6 +174,8 @@ class Daemon:
                     notify("READY=1", "STATUS=listening")
             operator.attend()
             rooms.supervisor.look()
+            replaced = {"microphone": ear.replacements, "encoder": rooms.supervisor.replacements}
+            rooms.alarms.look(engine.settings.quality, replaced)
             if self._reread.is_set():
                 self._reread.clear()
                 operator.reread()

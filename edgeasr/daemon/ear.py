@@ -49,6 +49,7 @@ class Ear:
         self._kept: Source | None = None
         self._drain: _Drain | None = None
         self._overflows = self._dropped = self._captured = self._attempts = self._losses = 0
+        self._replacements = 0
         self.is_open = False
         self.openings = 0
 
@@ -136,6 +137,11 @@ class Ear:
         return self._losses + (self._capture.losses if self._capture else 0)
 
     @property
+    def replacements(self) -> int:
+        """How often another process took the place of one that had lost its microphone, since the start."""
+        return self._replacements + (self._capture.replacements if self._capture else 0)
+
+    @property
     def is_lost(self) -> bool:
         """Whether the stream is open and waits for its microphone."""
         return self.is_open and self._capture is not None and self._capture.state is CaptureState.WAITING
@@ -147,6 +153,7 @@ class Ear:
             self._captured += self._capture.ring.written
             self._attempts += self._capture.attempts
             self._losses += self._capture.losses
+            self._replacements += self._capture.replacements
 
 
 class _Drain:

@@ -72,8 +72,13 @@ class Supervisor:
 
     @property
     def restarts(self) -> int:
-        """How often the encoder's process was replaced."""
+        """How often the encoder's process failed and was ended."""
         return self._failsafe.restarts if self._failsafe else 0
+
+    @property
+    def replacements(self) -> int:
+        """How many of those processes were followed by one that works."""
+        return self._failsafe.replacements if self._failsafe else 0
 
     def look(self) -> None:
         """Do what is due."""

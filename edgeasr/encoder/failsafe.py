@@ -82,7 +82,8 @@ class FailsafeEncoder:
         self.hop_frames, self.stride = cpu.hop_frames, cpu.stride
         self.lookahead_frames = cpu.lookahead_frames
         self.rung = Rung.WAITING
-        self.restarts = 0
+        self.restarts = 0  # processes that failed
+        self.replacements = 0  # those in whose place there is another one
         self._cpu, self._look, self._start = cpu, look, start
         self._witness, self._required, self._clock = witness, required, clock
         self._budget = RestartBudget(clock)
@@ -214,6 +215,7 @@ class FailsafeEncoder:
         """Decide on what came of an attempt."""
         if self._opened is not None:
             self._process, self._opened = self._opened, None
+            self.replacements = self.restarts
             for fault in self._process.faults:
                 self._witness.refused(f"encoder: {fault}")
             self.rung = Rung.READY

@@ -26,12 +26,16 @@ def test_the_microphone_s_process_is_killed_stopped_and_replaced(house: House) -
         before = house.events()
         (pid,) = house.children("edgeasr-mic")
         os.kill(pid, number)
-        recovered = [*before, "microphone_lost", "microphone_back"]
+        recovered = [*before, "microphone_lost", "microphone_back", "worker_restarted"]
         wait_for(lambda wanted=recovered: house.events() == wanted, "recovery")
         house.await_state(LISTENING)
         house.await_final()
         assert pid not in house.children("edgeasr-mic")
     assert ("degraded", "cpu") in house.states()
+    told = [one for one in house.valid(Kind.EVENT, SchemaName.EVENT) if one["event"] == "worker_restarted"]
+    assert [one["details"] for one in told] == [
+        {"worker": "microphone", "restarts": count} for count in (1, 2)
+    ]
     finals = house.finals()
     assert len({one["id"] for one in finals}) == len(finals)
     assert [one["seq"] for one in finals] == sorted(one["seq"] for one in finals)
@@ -98,6 +102,7 @@ def test_a_tpu_whose_process_is_stopped_and_killed_comes_back(house: House) -> N
         os.kill(pid, number)
         wait_for(lambda c=count: house.events().count("accelerator_lost") == c, "the loss")
         wait_for(lambda c=count: house.events().count("accelerator_back") == c, "its return")
+        wait_for(lambda c=count: house.events().count("worker_restarted") == c, "the new process")
     house.await_final()
     assert house.stop() == 0
 
