@@ -12,7 +12,10 @@ SPEECH := edgeasr/demo/speech
 FILES ?= $(wildcard $(SPEECH)/*.flac)
 REFERENCE ?= $(SPEECH)/speech.tsv
 
-.PHONY: help demo test test-build check bench clean
+DEVICE := build/virtual-device
+LIVE := -v --durations=0 -o log_cli=true --log-cli-level=INFO --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S
+
+.PHONY: help demo test test-build test-device check bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,6 +30,11 @@ test: $(VENV)/.done-test ## install what is missing, then run all tests (ARGS="-
 
 test-build: $(VENV)/.done-test-build ## build a bundle from a handful of utterances, all tools in turn (needs ../shared; 2 GB of wheels)
 	@$(PY) -m pytest tests/tools $(ARGS)
+
+test-device: $(VENV)/.done-test ## boot an emulated Debian machine and try the service there, under its systemd (half an hour; as root or with sudo)
+	@tools/setup.sh emulator
+	@tools/virtual_device/build.sh $(DEVICE) $(PY)
+	@EDGEASR_VIRTUAL_DEVICE=$(DEVICE) $(PY) -m pytest tests/device $(LIVE) $(ARGS)
 
 check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and all tests
 	@$(PY) -m ruff check .

@@ -1,0 +1,60 @@
+"""From the sound card to the broker, on a whole machine."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from device.device import LOG, scaled, word_errors
+from jsonschema import Draft202012Validator
+
+from edgeasr.bench.wer import ErrorCount
+from edgeasr.mqtt import Kind
+from edgeasr.transcript import SchemaName, load_schema
+
+if TYPE_CHECKING:
+    from device.device import Device
+
+NAMES = ("weather", "walk", "train")
+MOST_ERRORS = 0.15  # of the words; on the machine that emulates there are 2 %
+
+
+def test_what_is_played_into_the_sound_card_comes_out_of_the_broker_as_words(device: Device) -> None:
+    before = len(device.subscriber.finals())
+    for name in NAMES:
+        device.hear(name)
+    finals = device.await_finals(before + len(NAMES))[before:]
+    errors = sum((word_errors(name, final) for name, final in zip(NAMES, finals, strict=True)), ErrorCount())
+    LOG.info("%d of %d words wrong", errors.errors, errors.words)
+    assert errors.rate is not None
+    assert errors.rate <= MOST_ERRORS, [final["text"] for final in finals]
+    schema = Draft202012Validator(load_schema(SchemaName.TRANSCRIPT))
+    for final in finals:
+        schema.validate(final)
+    assert [final["seq"] for final in finals] == sorted({final["seq"] for final in finals})
+    assert len({final["session"] for final in finals}) == 1
+    ids = {partial["id"] for partial in device.subscriber.values(Kind.PARTIAL)}
+    assert ids & {final["id"] for final in finals}, "partials bear the id of their final"
+
+
+def test_the_card_is_captured_at_16_khz_by_the_process_that_is_there_for_it(device: Device) -> None:
+    status = device.run("cat /proc/asound/Loopback/pcm1c/sub0/status")
+    hardware = device.run("cat /proc/asound/Loopback/pcm1c/sub0/hw_params")
+    assert "RUNNING" in status
+    assert re.search(r"^rate: 16000 ", hardware, re.MULTILINE), hardware
+    assert re.search(r"^channels: 1$", hardware, re.MULTILINE), hardware
+    owner = re.search(r"owner_pid\s*:\s*(\d+)", status)
+    assert owner
+    microphone = device.processes()["edgeasr-mic"]
+    assert device.run(f"grep -H Tgid /proc/{owner[1]}/status").split()[-1] == str(microphone)
+    assert device.run(f"grep -c libportaudio /proc/{microphone}/maps") != "0"
+
+
+def test_mute_closes_the_card(device: Device) -> None:
+    status = "cat /proc/asound/Loopback/pcm1c/sub0/status"
+    device.operator.publish(Kind.MUTE_SET, "ON")
+    device.until(lambda: device.run(status) == "closed", scaled(2), "a closed stream")
+    assert device.subscriber.values(Kind.STATE)[-1]["state"] == "muted"
+    device.operator.publish(Kind.MUTE_SET, "OFF")
+    device.until(device.is_listening, scaled(2), "listening")
+    device.hear("weather")
