@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from device.device import LOG, Device
 from device.subscriber import Subscriber
-
 from tools.virtual_device import Machine
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def device(whole_device: Device, request: pytest.FixtureRequest) -> Device:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:  # type: ignore[misc]
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:  # type: ignore[misc]
     """Keep the machine's logs of a failure."""
     report = yield
     device = item.config.stash.get(_DEVICE, None)

@@ -6,21 +6,19 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from device.device import LOG, scaled, word_errors
-
+from device.device import LOG, NAMES, PATIENCE, word_errors
 from edgeasr.mqtt import Kind
 
 if TYPE_CHECKING:
     from device.device import Device
 
-NAMES = ("weather", "walk", "train")
 FINAL = re.compile(rb"^final (\S+), ")
 
 
 def test_finals_that_wait_outlive_a_power_cut(device: Device) -> None:
     device.hear("weather")
     delivered = [final["id"] for final in device.subscriber.finals()]
-    # The broker keeps the subscriber's session over its stop, so that nothing is missed when it starts with the machine.
+    # The broker keeps the subscriber's session over its stop: nothing is missed when it starts with the machine.
     device.run("systemctl stop mosquitto")
     made: list[str] = []
     all_made = threading.Event()
@@ -39,15 +37,15 @@ def test_finals_that_wait_outlive_a_power_cut(device: Device) -> None:
     reader.start()
     for name in NAMES:
         device.play(name)
-    assert all_made.wait(scaled(10)), f"the device has made {made}"
+    assert all_made.wait(PATIENCE), f"the device has made {made}"
     device.machine.cut_power()  # at once: what the kernel would write within seconds is not on the disk
-    log.wait(scaled(5))
+    log.wait(PATIENCE)
     LOG.info("power cut with %d finals in the outbox", len(made))
     assert [final["id"] for final in device.subscriber.finals()] == delivered
 
     LOG.info("booted in %.0f s", device.machine.boot())
-    finals = device.await_finals(len(delivered) + len(NAMES), scaled(10))
-    device.until(device.is_listening, scaled(10), "listening")
+    finals = device.await_finals(len(delivered) + len(NAMES))
+    device.until(device.is_listening, "listening")
     assert [final["id"] for final in finals] == delivered + made, "all of them, in order"
     for name, final in zip(NAMES, finals[len(delivered) :], strict=True):
         assert word_errors(name, final).rate <= 0.25, final["text"]

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from device.device import LOG, SETTINGS, scaled, word_errors
 
+from device.device import LOG, PATIENCE, SETTINGS, word_errors
 from edgeasr.mqtt import Kind
 from tools.virtual_device import CommandError
 
@@ -25,7 +25,9 @@ def test_after_boot_everything_runs_and_is_well(device: Device) -> None:
     assert device.run("systemctl --failed --plain --no-legend") == ""
     assert device.show("Type") == "notify"
     assert int(device.show("WatchdogUSec").rstrip("s")) == WATCHDOG_SECONDS
-    assert int(device.show("ActiveEnterTimestampMonotonic")) > int(device.show("ExecMainStartTimestampMonotonic"))
+    assert int(device.show("ActiveEnterTimestampMonotonic")) > int(
+        device.show("ExecMainStartTimestampMonotonic")
+    )
     assert device.subscriber.of(Kind.AVAILABILITY)[-1] == "online"
     assert device.subscriber.values(Kind.STATE)[-1]["state"] == "listening"
     LOG.info("%s", device.run("edgeasr status"))
@@ -33,16 +35,15 @@ def test_after_boot_everything_runs_and_is_well(device: Device) -> None:
 
 
 def test_the_service_is_its_own_user_without_rights(device: Device) -> None:
-    users = {device.run("id -u edgeasr")}
-    groups = set(device.run("id -G edgeasr").split())
-    assert set(device.run("id -Gn edgeasr").split()) == {"edgeasr", "audio", "plugdev"}
+    users, groups, names = device.run("id -u edgeasr; id -G edgeasr; id -Gn edgeasr").splitlines()
+    assert set(names.split()) == {"edgeasr", "audio", "plugdev"}
     found = device.processes()
     assert set(found) == {"edgeasr", "edgeasr-mic"}
     for name, pid in found.items():
         text = device.run(f"cat /proc/{pid}/status")
         status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
-        assert set(status["Uid"].split()) == users, name
-        assert set(status["Groups"].split()) == groups, name
+        assert set(status["Uid"].split()) == {users}, name
+        assert set(status["Groups"].split()) == set(groups.split()), name
         capabilities = [status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")]
         assert capabilities == [NONE] * 5, name
         assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), name
@@ -55,16 +56,16 @@ def test_the_service_is_its_own_user_without_rights(device: Device) -> None:
 
 def test_it_can_write_in_its_own_folders_alone(device: Device) -> None:
     within = f"nsenter -t {device.pid} -m --"
-    for folder in ("/var/lib/edgeasr", "/run/edgeasr", "/tmp"):  # noqa: S108 - its own by PrivateTmp=
-        device.run(f"{within} sh -c 'touch {folder}/probe && rm {folder}/probe'")
-    for folder in ("/etc", "/etc/edgeasr", "/usr", "/opt/edgeasr", "/var", "/var/log", "/var/lib", "/boot"):
-        with pytest.raises(CommandError, match="Read-only file system"):
-            device.run(f"{within} touch {folder}/probe")
-    with pytest.raises(CommandError, match=r"Read-only file system"):
+    own = "/var/lib/edgeasr /run/edgeasr /tmp"
+    device.run(f"{within} sh -ec 'for d in {own}; do touch $d/probe; rm $d/probe; done'")
+    others = "/etc /etc/edgeasr /usr /opt/edgeasr /var /var/log /var/lib /boot"
+    text = device.run(f"{within} sh -c 'for d in {others}; do touch $d/probe; done 2>&1; true'")
+    assert text.count("Read-only file system") == len(others.split()), text
+    with pytest.raises(CommandError, match="Read-only file system"):
         device.run(f"{within} sh -c 'echo 0 > /proc/sys/vm/swappiness'")
     assert device.run(f"{within} ls -A /root /home") == "/home:\n\n/root:", "no home folder is seen"
     device.run("touch /tmp/outside")
-    assert device.run(f"{within} ls -A /tmp") == "", "/tmp is its own"
+    assert device.run(f"{within} ls -A /tmp") == "", "it has one of its own"
     modes = device.run("stat -c '%a %U' /var/lib/edgeasr/outbox.sqlite* | sort -u")
     assert modes == "600 edgeasr"
 
@@ -79,44 +80,41 @@ def test_it_can_open_no_device_but_those_of_its_trade(device: Device) -> None:
 
 
 def test_systemd_calls_it_well_sandboxed(device: Device) -> None:
-    text = device.run(f"systemd-analyze --no-pager security --threshold={MOST_EXPOSED} edgeasr", seconds=scaled(15))
+    text = device.run(f"systemd-analyze --no-pager security --threshold={MOST_EXPOSED} edgeasr")
     LOG.info("%s", text.splitlines()[-1])
 
 
 def test_cores_priority_and_locked_memory_are_granted_without_rights(device: Device) -> None:
     found = device.processes()
-    kinds = {
-        name: set(device.run(f"ps -L -o cls=,rtprio= -p {pid}").split("\n")) for name, pid in found.items()
-    }
+    kinds = {name: device.run(f"ps -L -o cls=,rtprio= -p {pid}").splitlines() for name, pid in found.items()}
     assert {line.split()[0] for line in kinds["edgeasr"]} == {"TS"}
     assert {tuple(line.split()) for line in kinds["edgeasr-mic"]} == {("FF", "20")}
     cores = {
         name: re.findall(r"Cpus_allowed_list:\t(\S+)", device.run(f"cat /proc/{pid}/task/*/status"))
         for name, pid in found.items()
     }
-    assert set(cores["edgeasr-mic"]) == {"0"}, "capture has a core of its own on a machine with two"
-    assert {"0", "1"} <= set(cores["edgeasr"])
+    assert {core for found in cores.values() for core in found} == {"0"}, "there is but one"
     for pid in found.values():
         locked = re.search(r"VmLck:\s+(\d+) kB", device.run(f"cat /proc/{pid}/status"))
-        assert locked and int(locked[1]) > 1000
+        assert locked
+        assert int(locked[1]) > 1000
     assert "tuning_refused" not in device.events()
 
 
 def test_the_watchdog_is_fed_and_a_daemon_that_stalls_is_replaced(device: Device) -> None:
     pid, restarts = device.pid, int(device.show("NRestarts"))
     feeds: set[str] = set()
-    began = time.monotonic()
-    while time.monotonic() - began < WATCHDOG_SECONDS * 1.2:
+    end = device.clock() + WATCHDOG_SECONDS * 1.1
+    while device.clock() < end:
         feeds.add(device.show("WatchdogTimestampMonotonic"))
-        time.sleep(2.0)
+        time.sleep(5.0)
     assert (device.pid, int(device.show("NRestarts"))) == (pid, restarts)
     assert len(feeds) >= 3, "fed a few times in the time after which it would have been killed"
 
     mark = device.mark()
     device.run(f"kill -STOP {pid}")
-    seconds = device.until(lambda: device.pid not in (0, pid), WATCHDOG_SECONDS + scaled(3), "another daemon")
-    LOG.info("stalled daemon replaced after %.0f s", seconds)
-    device.until(device.is_listening, scaled(5), "listening")
+    device.until(lambda: device.pid not in (0, pid), "another daemon")
+    device.until(device.is_listening, "listening")
     assert int(device.show("NRestarts")) == restarts + 1
     assert "Watchdog timeout (limit 30s)!" in device.journal(mark)
     assert device.subscriber.of(Kind.AVAILABILITY)[-1] == "online"
@@ -136,24 +134,25 @@ def test_a_reload_takes_over_what_can_change_in_the_same_process(device: Device)
 
 
 def test_a_stop_in_mid_sentence_publishes_what_was_said_in_time(device: Device) -> None:
-    device.hear("walk")
     before = len(device.subscriber.finals())
+    device.hear("walk")
     playing = device.start_playing("weather")
     device.subscriber.wait(
-        lambda: any("know" in one["raw"] for one in device.subscriber.values(Kind.PARTIAL)[-1:]),
-        scaled(5),
-        "a partial",
+        lambda: "know" in device.subscriber.values(Kind.PARTIAL)[-1]["raw"], PATIENCE, "a partial"
     )
     device.run("systemctl stop edgeasr")
-    playing.wait(scaled(5))
+    playing.wait(PATIENCE)
     assert device.show("Result") == "success", "it ended by itself, before systemd lost patience"
-    began, ended = (int(device.show(name)) for name in ("ActiveExitTimestampMonotonic", "InactiveEnterTimestampMonotonic"))
-    LOG.info("stopped in %.1f s", (ended - began) / 1e6)
-    assert (ended - began) / 1e6 <= STOP_SECONDS, "the bound is not scaled"
-    final = device.await_finals(before + 1)[before]
+    began = int(device.show("ActiveExitTimestampMonotonic"))
+    seconds = (int(device.show("InactiveEnterTimestampMonotonic")) - began) / 1e6
+    LOG.info("stopped in %.1f s", seconds)
+    assert seconds <= STOP_SECONDS
+    final = device.await_finals(before + 2)[before + 1]
     assert final["raw"].startswith("i would like to know")
     assert word_errors("weather", final).insertions == 0
-    device.subscriber.wait(lambda: device.subscriber.of(Kind.AVAILABILITY)[-1] == "stopped", scaled(1), "stopped")
+    device.subscriber.wait(
+        lambda: device.subscriber.of(Kind.AVAILABILITY)[-1] == "stopped", PATIENCE, "stopped"
+    )
 
 
 def test_a_wrong_configuration_is_not_tried_over_and_over_but_after_a_pause(device: Device) -> None:
@@ -163,12 +162,12 @@ def test_a_wrong_configuration_is_not_tried_over_and_over_but_after_a_pause(devi
     try:
         device.configure("[audio]\nbufer = 3\n")
         mark = device.mark()
-        device.run("systemctl restart edgeasr || true", seconds=scaled(10))
-        device.until(lambda: device.show("ActiveState") == "failed", scaled(1), "failure")
+        device.run("systemctl restart edgeasr || true")
+        device.until(lambda: device.show("ActiveState") == "failed", "failure")
         assert device.show("ExecMainStatus") == "2"
         assert "did you mean" in device.journal(mark)
         assert device.show("ActiveState", "edgeasr-retry.timer") == "active", "tried again after a pause"
         device.run(f"rm {SETTINGS}")
-        device.until(device.is_listening, 20.0 + scaled(5), "another start")
+        device.until(device.is_listening, "another start")
     finally:
         device.run(f"rm {drop_in}; systemctl daemon-reload")

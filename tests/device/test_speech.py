@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from device.device import LOG, scaled, word_errors
 from jsonschema import Draft202012Validator
 
+from device.device import LOG, NAMES, word_errors
 from edgeasr.bench.wer import ErrorCount
 from edgeasr.mqtt import Kind
 from edgeasr.transcript import SchemaName, load_schema
@@ -15,7 +15,6 @@ from edgeasr.transcript import SchemaName, load_schema
 if TYPE_CHECKING:
     from device.device import Device
 
-NAMES = ("weather", "walk", "train")
 MOST_ERRORS = 0.15  # of the words; on the machine that emulates there are 2 %
 
 
@@ -53,8 +52,8 @@ def test_the_card_is_captured_at_16_khz_by_the_process_that_is_there_for_it(devi
 def test_mute_closes_the_card(device: Device) -> None:
     status = "cat /proc/asound/Loopback/pcm1c/sub0/status"
     device.operator.publish(Kind.MUTE_SET, "ON")
-    device.until(lambda: device.run(status) == "closed", scaled(2), "a closed stream")
+    device.until(lambda: device.run(status) == "closed", "a closed stream")
     assert device.subscriber.values(Kind.STATE)[-1]["state"] == "muted"
     device.operator.publish(Kind.MUTE_SET, "OFF")
-    device.until(device.is_listening, scaled(2), "listening")
+    device.until(device.is_listening, "listening")
     device.hear("weather")

@@ -18,6 +18,9 @@ if grep -qx "VERSION_CODENAME=$SUITE" /etc/os-release && grep -qx 'ID=debian' /e
 fi
 
 mmdebstrap --variant=minbase "--include=${packages[*]}" \
+    --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
+    --essential-hook='echo MODULES=list >"$1/etc/initramfs-tools/conf.d/virtual-device"' \
+    --essential-hook='printf "virtio_pci\nvirtio_blk\next4\n" >"$1/etc/initramfs-tools/modules"' \
     --customize-hook="copy-in $WHEELS /tmp" \
     --customize-hook='chroot "$1" python3 -m venv --system-site-packages /opt/edgeasr' \
     --customize-hook='chroot "$1" sh -c "/opt/edgeasr/bin/pip install --no-index --no-cache-dir --disable-pip-version-check /tmp/wheels/*.whl"' \
