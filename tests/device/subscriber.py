@@ -40,7 +40,7 @@ class Subscriber:
         self._client.reconnect_delay_set(1, 2)
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = _SESSION_SECONDS
-        self._client.connect_async("127.0.0.1", port, keepalive=30, clean_start=False, properties=session)
+        self._client.connect_async("127.0.0.1", port, keepalive=120, clean_start=False, properties=session)
         self._client.loop_start()
 
     def of(self, kind: Kind) -> list[str]:

@@ -68,6 +68,7 @@ def test_a_daemon_that_is_killed_is_started_again_and_leaves_no_process_behind(d
 def test_what_is_said_while_the_broker_is_gone_comes_when_it_is_back(device: Device, signal: str) -> None:
     before, mark = len(device.subscriber.finals()), device.mark()
     if signal == "KILL":
+        device.run("systemctl kill --signal=USR1 mosquitto; sleep 1")  # it writes down its sessions, ours too
         device.run("systemctl mask --runtime mosquitto; systemctl kill --signal=KILL mosquitto")
     else:
         device.run("systemctl kill --signal=STOP mosquitto")

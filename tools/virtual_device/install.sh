@@ -24,6 +24,9 @@ the_machine() {
     # Logs that outlive a power cut, for whoever looks into a failure.
     install -d "$ROOT/var/log/journal"
     inside systemctl --quiet enable systemd-networkd ssh
+    # Not a first boot, with its updates of everything, and no session manager for who logs in: both would take minutes.
+    inside systemd-machine-id-setup
+    printf 'UsePAM no\nUseDNS no\n' | write 644 /etc/ssh/sshd_config.d/virtual-device.conf
     inside systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
     # The sound card, whose two devices are the ends of one cable.
     echo snd-aloop | write 644 /etc/modules-load.d/sound.conf
@@ -86,3 +89,4 @@ mount --rbind /dev "$ROOT/dev"
 the_machine
 the_broker
 the_service
+touch "$ROOT/etc/.updated" "$ROOT/var/.updated"

@@ -121,7 +121,8 @@ class Machine:
     def collect(self, folder: Path) -> None:
         """Copy what tells a failure's cause into a folder: console, journals, the service's state."""
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.console, folder / "console.log")
+        if folder != self.work:
+            shutil.copyfile(self.console, folder / "console.log")
         for name, command in (
             ("journal.log", "journalctl --no-pager -o short-monotonic -b all"),
             ("service.log", "systemctl --no-pager status edgeasr mosquitto; systemctl show edgeasr"),
