@@ -6,7 +6,6 @@ import io
 import logging
 import re
 import tarfile
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,10 +15,10 @@ import soundfile
 from edgeasr.bench.wer import count_errors
 from edgeasr.demo import recordings
 from edgeasr.mqtt import Kind
+from tools.virtual_device import CommandError
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
 
     from device.subscriber import Subscriber
     from tools.virtual_device import Machine
@@ -29,7 +28,6 @@ LOG = logging.getLogger("device")
 # Seconds of this host until a wait counts as hanging; a host that has other work may need them all. No bound of the
 # design: these are measured by the machine's own clock, on which the host's load does not show.
 PATIENCE: Final = 1200.0
-_PAUSE: Final = 3.0  # between two questions to the machine, which cost it more than they would a real one
 
 SPOKEN: Final = {recording.path.stem[3:]: recording for recording in recordings()}
 NAMES: Final = ("weather", "walk", "train")
@@ -80,21 +78,22 @@ class Device:
         assert len(set(names)) == len(names), pairs
         return {name: int(pid) for pid, name in pairs}
 
-    def until(self, condition: Callable[[], Any], what: str) -> None:
-        """Ask the machine until the condition holds."""
-        began = time.monotonic()
-        while not condition():
-            if time.monotonic() - began > PATIENCE:
-                pytest.fail(f"{what} did not come about in {PATIENCE:g} s: {self.show('StatusText')}")
-            time.sleep(_PAUSE)
+    def until(self, condition: str, what: str) -> None:
+        """Wait until a shell condition holds; the machine itself looks, once a second of its own time."""
+        try:
+            self.run(f"until {condition}; do sleep 1; done", seconds=PATIENCE)
+        except CommandError as error:
+            pytest.fail(f"{what} did not come about: {error}")
 
-    def clock(self) -> float:
-        """The machine's own time, in Unix seconds."""
-        return float(self.run("date +%s.%N"))
+    def until_listening(self) -> None:
+        shown = f"systemctl show -P ActiveState -P StatusText {_PROGRAM}"
+        self.until(f"[ \"$({shown} | tr '\\n' ' ')\" = 'active listening ' ]", "listening")
 
-    def is_listening(self) -> bool:
-        text = self.run(f"systemctl show -P ActiveState -P StatusText {_PROGRAM}")
-        return text.split() == ["active", "listening"]
+    def until_replaced(self, pid: int) -> None:
+        """Wait for a daemon that has taken another's place."""
+        self.until(
+            f"p=$(systemctl show -P MainPID {_PROGRAM}); [ $p -ne 0 ] && [ $p -ne {pid} ]", "another daemon"
+        )
 
     def settle(self) -> None:
         """Bring service and broker to where each test begins: running, with the settings as they were installed."""
@@ -102,7 +101,7 @@ class Device:
             f"if [ -e {SETTINGS} ]; then rm {SETTINGS}; systemctl stop edgeasr; fi;"
             "systemctl reset-failed; systemctl start mosquitto edgeasr"
         )
-        self.until(self.is_listening, "listening")
+        self.until_listening()
 
     def play(self, name: str) -> None:
         """Play a recording into the sound card's other end, to its end."""

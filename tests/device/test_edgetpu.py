@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from device.device import LOG
+from device.device import LOG, PATIENCE
 from edgeasr.mqtt import Kind
 
 if TYPE_CHECKING:
@@ -53,29 +53,30 @@ def device_with_tpu(device: Device) -> Iterator[Device]:
     device.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl stop edgeasr")
 
 
-def accelerator(device: Device) -> str:
-    return str(device.subscriber.values(Kind.STATE)[-1]["accelerator"])
+def await_tpu(device: Device) -> None:
+    def is_used() -> bool:
+        return bool(device.subscriber.values(Kind.STATE)[-1]["accelerator"] == "edgetpu")
+
+    device.subscriber.wait(is_used, PATIENCE, "the Edge TPU")
 
 
 def test_the_process_that_drives_it_is_replaced_while_the_cpu_goes_on(device_with_tpu: Device) -> None:
     device = device_with_tpu
-    device.until(device.is_listening, "listening")
-    device.until(lambda: "edgeasr-tpu" in device.processes(), "its process")
+    device.until_listening()
+    device.until("pgrep edgeasr-tpu >/dev/null", "its process")
     device.hear("weather")
-    device.until(lambda: accelerator(device) == "edgetpu", "the Edge TPU")
+    await_tpu(device)
     for signal in ("KILL", "STOP"):
         before, found = len(device.events()), device.processes()
-        status = device.run(f"cat /proc/{found['edgeasr-tpu']}/status")
+        driver = found["edgeasr-tpu"]
+        status = device.run(f"cat /proc/{driver}/status")
         assert "NoNewPrivs:\t1" in status
         assert "Seccomp:\t2" in status
-        device.run(f"kill -{signal} {found['edgeasr-tpu']}")
+        device.run(f"kill -{signal} {driver}")
         device.hear("walk")
-        assert "accelerator_lost" in device.events()[before:]
-        device.until(
-            lambda known=found: device.processes().get("edgeasr-tpu", 0) not in (0, known["edgeasr-tpu"]),
-            "another process",
-        )
+        assert "accelerator_lost" in device.events(before)
+        device.until(f"pgrep edgeasr-tpu | grep -qvx {driver}", "another process")
         device.hear("weather")
-        device.until(lambda: accelerator(device) == "edgetpu", "the Edge TPU again")
+        await_tpu(device)
         LOG.info("SIG%s: the CPU went on, and the TPU came back", signal)
         assert device.processes()["edgeasr"] == found["edgeasr"]

@@ -45,7 +45,7 @@ def test_finals_that_wait_outlive_a_power_cut(device: Device) -> None:
 
     LOG.info("booted in %.0f s", device.machine.boot())
     finals = device.await_finals(len(delivered) + len(NAMES))
-    device.until(device.is_listening, "listening")
+    device.until_listening()
     assert [final["id"] for final in finals] == delivered + made, "all of them, in order"
     for name, final in zip(NAMES, finals[len(delivered) :], strict=True):
         assert word_errors(name, final).rate <= 0.25, final["text"]

@@ -50,10 +50,9 @@ def test_the_card_is_captured_at_16_khz_by_the_process_that_is_there_for_it(devi
 
 
 def test_mute_closes_the_card(device: Device) -> None:
-    status = "cat /proc/asound/Loopback/pcm1c/sub0/status"
     device.operator.publish(Kind.MUTE_SET, "ON")
-    device.until(lambda: device.run(status) == "closed", "a closed stream")
+    device.until("grep -q closed /proc/asound/Loopback/pcm1c/sub0/status", "a closed stream")
     assert device.subscriber.values(Kind.STATE)[-1]["state"] == "muted"
     device.operator.publish(Kind.MUTE_SET, "OFF")
-    device.until(device.is_listening, "listening")
+    device.until_listening()
     device.hear("weather")
