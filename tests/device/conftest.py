@@ -20,6 +20,12 @@ FOLDER = Path(os.environ.get("EDGEASR_VIRTUAL_DEVICE", "build/virtual-device"))
 _DEVICE = pytest.StashKey[Device]()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # paho leaves a socket behind whose handshake a machine that is just going or coming does not answer.
+    for category in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
+        config.addinivalue_line("filterwarnings", f"ignore:.*ssl.SSLSocket.*:{category}")
+
+
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Machine]:
     """A machine that has booted."""

@@ -86,8 +86,8 @@ class Device:
             pytest.fail(f"{what} did not come about: {error}")
 
     def until_listening(self) -> None:
-        shown = f"systemctl show -P ActiveState -P StatusText {_PROGRAM}"
-        self.until(f"[ \"$({shown} | tr '\\n' ' ')\" = 'active listening ' ]", "listening")
+        state = f"systemctl is-active --quiet {_PROGRAM} && systemctl show -P StatusText {_PROGRAM}"
+        self.until(f'[ "$({state})" = listening ]', "listening")
 
     def until_replaced(self, pid: int) -> None:
         """Wait for a daemon that has taken another's place."""

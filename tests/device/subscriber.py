@@ -38,6 +38,7 @@ class Subscriber:
         self._client.on_connect = self._connected
         self._client.on_message = self._message
         self._client.reconnect_delay_set(1, 2)
+        self._client.connect_timeout = 60.0
         session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = _SESSION_SECONDS
         self._client.connect_async("127.0.0.1", port, keepalive=120, clean_start=False, properties=session)

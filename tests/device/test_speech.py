@@ -42,11 +42,9 @@ def test_the_card_is_captured_at_16_khz_by_the_process_that_is_there_for_it(devi
     assert "RUNNING" in status
     assert re.search(r"^rate: 16000 ", hardware, re.MULTILINE), hardware
     assert re.search(r"^channels: 1$", hardware, re.MULTILINE), hardware
-    owner = re.search(r"owner_pid\s*:\s*(\d+)", status)
-    assert owner
-    microphone = device.processes()["edgeasr-mic"]
-    assert device.run(f"grep -H Tgid /proc/{owner[1]}/status").split()[-1] == str(microphone)
-    assert device.run(f"grep -c libportaudio /proc/{microphone}/maps") != "0"
+    microphone = f"/proc/{device.processes()['edgeasr-mic']}"
+    assert "/dev/snd/pcmC0D1c" in device.run(f"ls -l {microphone}/fd")
+    device.run(f"grep -q libportaudio {microphone}/maps")
 
 
 def test_mute_closes_the_card(device: Device) -> None:
