@@ -12,7 +12,10 @@ SPEECH := edgeasr/demo/speech
 FILES ?= $(wildcard $(SPEECH)/*.flac)
 REFERENCE ?= $(SPEECH)/speech.tsv
 
-.PHONY: help demo test test-build test-arm64 check bench soak clean
+DEVICE := build/virtual-device
+LIVE := -v --durations=0 -o log_cli=true --log-cli-level=INFO --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S
+
+.PHONY: help demo test test-build test-arm64 test-device check bench soak clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -31,6 +34,10 @@ test-build: $(VENV)/.done-test-build ## build a bundle from a handful of utteran
 test-arm64: $(VENV)/.done-test ## install the package into an emulated aarch64 Bookworm and compare the words (root or sudo; 1 GB)
 	@tools/setup.sh arm64
 	@$(PY) -m tools.arm64 $(ARGS)
+test-device: $(VENV)/.done-test ## boot an emulated Debian machine and try the service there, under its systemd (half an hour; as root or with sudo)
+	@tools/setup.sh emulator
+	@tools/virtual_device/build.sh $(DEVICE) $(PY)
+	@EDGEASR_VIRTUAL_DEVICE=$(DEVICE) $(PY) -m pytest tests/device $(LIVE) $(ARGS)
 
 check: $(VENV)/.done-check ## what a change has to pass: ruff, mypy --strict and all tests
 	@$(PY) -m ruff check .

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from fake_machine import House
 
+# An emulated machine, which takes many minutes: `make test-device`.
+collect_ignore = ["device"]
+
 PATIENCE = 20.0  # seconds until a test that waits for something gives up
 
 

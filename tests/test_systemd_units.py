@@ -81,6 +81,14 @@ def test_only_the_devices_of_its_trade_are_allowed() -> None:
     }
 
 
+def test_it_can_write_where_its_data_lie_alone() -> None:
+    used = settings_of("edgeasr.service")
+    assert used["ProtectSystem"] == ["strict"]
+    # systemd leaves each folder of this kind writable, the one with the settings too.
+    kept = {key: value for key, value in used.items() if key.endswith("Directory") or key == "ReadWritePaths"}
+    assert kept == {"StateDirectory": ["edgeasr"], "RuntimeDirectory": ["edgeasr"]}
+
+
 def test_its_life_cycle_is_what_the_documentation_says() -> None:
     used = settings_of("edgeasr.service")
     assert used["Type"] == ["notify"]

@@ -4,6 +4,7 @@
 #   setup.sh mosquitto            the broker that the tests talk to
 #   setup.sh systemd              its tools, with which the tests examine the units; they skip that where it cannot be had
 #   setup.sh arm64                what makes a root folder of Debian for aarch64 and runs its programs (changes binfmt_misc)
+#   setup.sh emulator             what builds and boots the virtual device
 set -euo pipefail
 
 readonly OLDEST=3.11
@@ -128,11 +129,23 @@ get_arm64() {
         fail "the kernel does not run the programs of aarch64; see: update-binfmts --display qemu-aarch64"
 }
 
+# need COMMAND PACKAGE: install the package where the command is missing.
+need() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || apt_install "$2"; }
+
+get_emulator() {
+    need mmdebstrap mmdebstrap
+    need qemu-system-x86_64 qemu-system-x86
+    need mke2fs e2fsprogs
+    need ssh openssh-client
+    [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
+}
+
 cd "$(dirname "$0")/.."
 case ${1:-} in
     venv) make_venv "$2" "$3" ;;
     mosquitto) get_mosquitto ;;
     systemd) get_systemd ;;
     arm64) get_arm64 ;;
-    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64" ;;
+    emulator) get_emulator ;;
+    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64 | emulator" ;;
 esac

@@ -21,6 +21,8 @@ def set_up_logging(settings: Logging) -> None:
     if settings.format is LogFormat.JOURNAL or (settings.format is LogFormat.AUTO and under_systemd):
         try:
             handler = importlib.import_module("systemd.journal").JournalHandler(SYSLOG_IDENTIFIER="edgeasr")
+            # Level and logger are fields of their own there; without a formatter basicConfig puts them into the text.
+            handler.setFormatter(logging.Formatter("%(message)s"))
         except ImportError:
             handler = None
     if handler is None:

@@ -259,10 +259,6 @@ class Messenger:
         _LOG.info("%s%s", state, f": {why}" if why else "")
         notify(f"STATUS={state}{': ' + why if why else ''}")
 
-    def _on_link(self, up: bool, reason: str) -> None:  # noqa: FBT001 - the publisher's callback
-        if up:
-            _LOG.info("connected to the broker")
-            while self._publisher and self._early:
-                self._publisher.publish_once(self._topics.of(Kind.EVENT), self._early.popleft())
-        else:
-            _LOG.warning("%s", reason)
+    def _on_link(self, up: bool, _reason: str) -> None:  # noqa: FBT001 - the publisher's callback
+        while up and self._publisher and self._early:
+            self._publisher.publish_once(self._topics.of(Kind.EVENT), self._early.popleft())
