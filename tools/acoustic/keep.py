@@ -1,6 +1,6 @@
 """Write what is worth keeping of a checkpoint: the averaged weights in half precision, sizes, normaliser, units.
 
-python -m tools.acoustic.keep --checkpoint work/model/best.pt --out models/checkpoints/edgeasr-en-2.pt
+python -m tools.acoustic.keep --checkpoint work/model/best.pt --out models/checkpoints/edgeasr-en-3.pt
 
 A training goes on from it with `--weights`; quantising it needs nothing else either.
 """
