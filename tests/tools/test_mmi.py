@@ -5,6 +5,11 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("numba")
+
 import torch
 from torch.nn import functional
 
