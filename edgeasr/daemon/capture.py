@@ -208,6 +208,8 @@ class CaptureThread:
             _LOG.debug("still no microphone: %s", error)
             self._wait()
             return False
+        if self._card_list() != self._cards:  # plugged in while this attempt was under way
+            self._budget.renew()
         if not self._stop.is_set():
             self._on_back()
         self.replacements += 1

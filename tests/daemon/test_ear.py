@@ -19,7 +19,7 @@ from edgeasr.daemon import capture, ear
 from edgeasr.daemon.clock import StreamClock
 from edgeasr.daemon.ear import Ear
 from edgeasr.daemon.mute import MuteFile
-from edgeasr.errors import DeviceError
+from edgeasr.errors import DeviceError, SourceLostError
 from edgeasr.settings import Audio, AudioSource
 
 if TYPE_CHECKING:
@@ -137,6 +137,41 @@ def test_a_lost_microphone_is_tried_for_six_times_and_then_when_the_cards_change
     assert one.is_lost
     cards.write_text(" 1 [Fake           ]: USB-Audio - USB Fake\n")
     wait_for(lambda: opened > 6, "an attempt with the new card")
+    one.close(for_good=True)
+
+
+def test_a_card_that_comes_during_an_attempt_leaves_no_pause_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = tmp_path / "proc/asound/cards"
+    cards.parent.mkdir(parents=True)
+    cards.write_text("--- no soundcards ---\n")
+    opened = 0
+
+    class Dying(Microphone):
+        def read(self, out: np.ndarray) -> int:
+            del out
+            raise SourceLostError("its process was killed")
+
+    def open_stream(_audio: Audio, *_how: object) -> Microphone:
+        nonlocal opened
+        opened += 1
+        if opened <= 6:
+            raise DeviceError("there is no microphone; plug one in")
+        if opened == 7:
+            cards.write_text(" 1 [Fake           ]: USB-Audio - USB Fake\n")
+            monkeypatch.setattr("edgeasr.worker.budget.FIRST_PAUSE", 1000.0)
+            return Dying()
+        return Microphone()
+
+    monkeypatch.setattr(capture, "open_stream", open_stream)
+    monkeypatch.setattr(capture, "_RETRY_SECONDS", 0.002)
+    monkeypatch.setattr(capture, "_LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr("edgeasr.worker.budget.FIRST_PAUSE", 0.02)
+    one = Ear(Audio(), BLOCK, StreamClock(), lambda _why: None, lambda: None, root=tmp_path)
+    one.open(patient=True)
+    wait_for(lambda: opened == 8, "another microphone at once")
+    wait_for(lambda: one.waiting)
     one.close(for_good=True)
 
 
