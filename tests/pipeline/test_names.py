@@ -98,8 +98,8 @@ def test_what_else_is_said_stays_as_it_was(listener: Listener) -> None:
 
 
 def test_words_of_the_configuration_are_known_from_the_start() -> None:
-    told = Listener(**{"vocabulary.words": ["nairobi", {"word": "kathmandu", "boost": 1}]})
-    assert told.recall(["nairobi", "kathmandu"]) == 2
+    told = Listener(**{"vocabulary.words": ["zagreb", {"word": "kathmandu", "boost": 1}]})
+    assert told.recall(["zagreb", "kathmandu"]) == 2
 
 
 def test_without_language_model_the_sentence_names_the_words_that_cannot_be_boosted(
