@@ -215,17 +215,24 @@ class BeamDecoder:
                 self._prune(best, len(known) - 1)
 
     def _prune(self, best: Path, index: int) -> None:
-        """Cut the search at `index` of the best path, just behind a word: only there does flashlight cut."""
+        """Cut the search at `index` of the best path, just behind a word: only there does flashlight cut.
+
+        Where it finds no such place it cuts earlier or not at all, so what it has left decides what is settled.
+        """
+        self._search.prune(len(best) - 1 - index)
+        left = self._search.get_all_final_hypothesis()
+        cut = len(best) - len(left[0].words) if left else index
+        if cut <= 0:
+            return
         steps = self._emissions.fed_steps
         for track in best.tracks(steps):
-            if track.index <= index:
+            if track.index <= cut:
                 word, evidence = self._word(track)
                 self._settled.append(word)
                 self._settled_evidence.append(evidence)
         self._stable = max(self._stable, len(self._settled))
         self._lost_score += best.score
-        self._search.prune(len(best) - 1 - index)
-        del steps[:index]
+        del steps[:cut]
         self._known = {}
 
     def _word(self, track: Track, agreement: float = 0.0) -> tuple[Word, Evidence]:
