@@ -129,6 +129,24 @@ def floats(model: nn.Module) -> list[Tensor]:
     return [value for value in model.state_dict().values() if value.is_floating_point()]
 
 
+def grown(smaller: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a narrower network inside those of a wider one, which then computes the same.
+
+    Only the hidden width of the blocks may differ: new hidden units keep their fresh input weights, and their
+    outputs start at zero (as in Chen et al. 2016, Net2Net, without copies).
+    """
+    out = dict(fresh)
+    for name, value in smaller.items():
+        if name not in fresh:
+            continue
+        new = fresh[name].clone()
+        if name.endswith(".project.weight"):
+            new.zero_()
+        new[tuple(slice(0, size) for size in value.shape)] = value.to(new.dtype)
+        out[name] = new
+    return out
+
+
 class Trainer:
     """Holds the model, its running average, the optimiser and the progress."""
 
@@ -197,14 +215,9 @@ class Trainer:
     def start_from(self, path: Path) -> None:
         """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
         saved = torch.load(path, map_location=self.device, weights_only=True)
-        ours = self.model.state_dict()
-        weights = {
-            name: value.float()
-            for name, value in saved["average"].items()
-            if name in ours and ours[name].shape == value.shape
-        }
-        self.model.load_state_dict(weights, strict=False)
-        self.average.load_state_dict(weights, strict=False)
+        weights = grown(saved["average"], self.model.state_dict())
+        self.model.load_state_dict(weights)
+        self.average.load_state_dict(weights)
 
     def resume(self) -> None:
         """Go on from the checkpoint."""
@@ -263,7 +276,7 @@ class Trainer:
             guessed = framewise[:, lag:].float().flatten(0, 1)
             known = batch.labels[:, :steps].flatten().to(self.device)
             labelled = functional.cross_entropy(guessed, known, ignore_index=-1)
-            total = loss + (_GUIDE * (1.0 - done) + _GUIDE_AT_END) * labelled
+            total = total + (_GUIDE * (1.0 - done) + _GUIDE_AT_END) * labelled
             with torch.no_grad():
                 self.frames_right = float((guessed.argmax(dim=-1) == known)[known >= 0].float().mean())
         total.backward()
