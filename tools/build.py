@@ -22,7 +22,8 @@ _SMALL_NETWORK = (
 )  # fmt: skip
 _RECIPE = (
     "--batch-seconds", 10, "--rate", 4e-3, "--plain-share", 0.5, "--distort", 0.6, "--mmi", 0.8, "--mmi-from", 0.2,
-    "--thin", "speechocean762=0.5", "commonvoice=0.7", "an4=0.3", "kathleen=0.6", "--measure-every", 2,
+    "--hidden", 1152, "--measure-every", 2,
+    "--thin", "speechocean762=0.5", "commonvoice=0.85", "an4=0.3", "kathleen=0.6",
 )  # fmt: skip
 # Without these, glibc gives a batch's memory back to the kernel and gets it again, page by page, for the next one.
 _KEEP_MEMORY = {

@@ -6,15 +6,18 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edgeasr.decoder.confidence import ConfidenceModel, Evidence, acoustic_evidence, log_shares
+from edgeasr.decoder.confidence import ConfidenceModel, Evidence, acoustic_evidence
 from edgeasr.decoder.emissions import Emissions
 from edgeasr.decoder.graft import Graft
 from edgeasr.decoder.hypothesis import Hypothesis, Word
+from edgeasr.decoder.judge import Judge
 from edgeasr.decoder.lexicon import flashlight
 from edgeasr.decoder.path import Path, Track, settled_words
 from edgeasr.decoder.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -83,7 +86,7 @@ class BeamDecoder:
         self._graft, self._vocabulary = Graft(trie), Vocabulary()
         self._wanted_vocabulary = self._vocabulary
         self._step_seconds = step_seconds
-        self._confidence = confidence or ConfidenceModel()
+        self._judge = Judge(language_model, confidence or ConfidenceModel())
         self._emissions = Emissions(
             units,
             blank_skip=options.blank_skip,
@@ -106,6 +109,7 @@ class BeamDecoder:
         self._emissions.begin()
         self._settled: list[Word] = []
         self._settled_evidence: list[Evidence] = []
+        self._settled_labels: list[int] = []
         self._stable = 0
         self._since_settle = 0
         self._lost_score = 0.0
@@ -154,8 +158,8 @@ class BeamDecoder:
     def partial(self) -> Hypothesis:
         """Best complete words so far."""
         best = self._path(self._search.get_best_hypothesis(0))
-        live = [self._word(track)[0] for track in best.tracks(self._emissions.fed_steps)]
-        words = (*self._settled, *live)
+        tracks = best.tracks(self._emissions.fed_steps)
+        words, _ = self._weighed(tracks, [0.0] * len(tracks), is_whole=False)
         return Hypothesis(words, best.score + self._lost_score, min(self._stable, len(words)))
 
     def finish(self) -> Hypothesis:
@@ -167,17 +171,22 @@ class BeamDecoder:
             self.evidence = ()
             return Hypothesis()
         best = paths[0]
-        shares = log_shares([path.score for path in paths], self._confidence.temper)
-        words, evidence = list(self._settled), list(self._settled_evidence)
-        for track in best.tracks(self._emissions.fed_steps):
-            share = sum(float(s) for s, path in zip(shares, paths, strict=True) if path.has(track))
-            word, seen = self._word(track, math.log(min(max(share, 1e-6), 1.0)))
-            words.append(word)
-            evidence.append(seen)
-        self.evidence = tuple(evidence)
-        hypothesis = Hypothesis(tuple(words), best.score + self._lost_score, len(words))
+        tracks = best.tracks(self._emissions.fed_steps)
+        words, self.evidence = self._weighed(tracks, self._judge.agreements(tracks, paths), is_whole=True)
+        hypothesis = Hypothesis(words, best.score + self._lost_score, len(words))
         self.begin()
         return hypothesis
+
+    def _weighed(
+        self, tracks: Sequence[Track], agreements: Sequence[float], *, is_whole: bool
+    ) -> tuple[tuple[Word, ...], tuple[Evidence, ...]]:
+        """Words from the utterance's first on, with confidences, and what these rest on."""
+        live = [self._word(track) for track in tracks]
+        words = [*self._settled, *(word for word, _ in live)]
+        labels = [*self._settled_labels, *(track.word for track in tracks)]
+        heard = [replace(seen, agreement=a) for (_, seen), a in zip(live, agreements, strict=True)]
+        chances, evidence = self._judge.weigh(labels, self._settled_evidence + heard, is_whole=is_whole)
+        return tuple(replace(w, confidence=c) for w, c in zip(words, chances, strict=True)), evidence
 
     @property
     def trailing_silence(self) -> float:
@@ -230,25 +239,26 @@ class BeamDecoder:
                 word, evidence = self._word(track)
                 self._settled.append(word)
                 self._settled_evidence.append(evidence)
+                self._settled_labels.append(track.word)
         self._stable = max(self._stable, len(self._settled))
         self._lost_score += best.score
         del steps[:cut]
         self._known = {}
 
-    def _word(self, track: Track, agreement: float = 0.0) -> tuple[Word, Evidence]:
-        """Make the word of a track; those of partials are remembered, since most stay as they were."""
+    def _word(self, track: Track) -> tuple[Word, Evidence]:
+        """Make the word of a track and weigh its sound; most of a partial's stay as they were, so they are kept."""
         known = self._known.get(track)
-        if known is not None and agreement == 0.0:
+        if known is not None:
             return known
         units = self._emissions.units_of(track.begin, min(track.limit, self._emissions.steps), track.units)
         end = track.begin + len(units)
-        evidence = acoustic_evidence(self._emissions.window(track.begin, end), units, agreement)
+        evidence = acoustic_evidence(self._emissions.window(track.begin, end), units, self._step_seconds)
         word = Word(
             text=self._vocabulary.names.get(track.word) or self.words[track.word],
             start=round(track.begin * self._step_seconds, 4),
             end=round(end * self._step_seconds, 4),
-            confidence=self._confidence.confidence(evidence),
+            confidence=0.0,
         )
-        if agreement == 0.0 and end < self._emissions.steps:
+        if end < self._emissions.steps:
             self._known[track] = (word, evidence)
         return word, evidence

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -45,30 +46,52 @@ def test_impossible_rules_are_refused(field: str, value: float) -> None:
 
 def test_worse_evidence_never_raises_confidence() -> None:
     model = ConfidenceModel()
-    best = model.confidence(Evidence(0.0, 0.0, 0.0))
+    good = Evidence(0.0, 0.0)
+    (best,) = model.confidences([good])
     assert best > 0.9
-    for worse in (Evidence(-2, 0), Evidence(0, -2), Evidence(0, 0, -2)):
-        assert 0 < model.confidence(worse) < best
-    assert model.confidence(Evidence(-1000, -1000, -1000)) == 0.0
+    for worse in ({"phones": -2}, {"sharpness": -2}, {"agreement": -2}, {"language": -5}, {"onward": -5}):
+        (chance,) = model.confidences([replace(good, **worse)])
+        assert 0 < chance < best
+    assert model.confidences([Evidence(-1000, -1000, -1000)]) == [0.0]
+    assert model.confidences([]) == []
+
+
+def test_a_word_among_doubtful_ones_is_less_sure() -> None:
+    model = ConfidenceModel()
+    good, bad = Evidence(-0.5, -0.5), Evidence(-3.0, -2.0, -1.0)
+    assert model.confidences([good, bad])[0] < model.confidences([good, good])[0]
+
+
+def test_what_sounds_like_no_speech_lowers_every_confidence() -> None:
+    surely = ConfidenceModel(speech_bias=30.0)
+    hardly = ConfidenceModel(speech_bias=-1.0, speech_words=0.0)
+    words = [Evidence(-0.2, -0.2), Evidence(-0.1, -0.1)]
+    for sure, doubtful in zip(surely.confidences(words), hardly.confidences(words), strict=True):
+        assert doubtful < 0.3 < sure
 
 
 def test_bundle_coefficients_replace_the_defaults() -> None:
-    flat = ConfidenceModel.from_mapping({"bias": 0, "phones": 0, "gap": 0, "agreement": 0})
-    assert flat.confidence(Evidence(-3, -3, -3)) == 0.5
+    flat = ConfidenceModel.from_mapping(
+        dict.fromkeys((item.name for item in fields(ConfidenceModel)), 0) | {"speech_bias": 30}
+    )
+    assert flat.confidences([Evidence(-3, -3, -3)]) == [0.5]
     assert ConfidenceModel.from_mapping({}) == ConfidenceModel()
 
 
-@pytest.mark.parametrize("values", [{"slope": 1.0}, {"bias": "high"}, {"gap": True}])
+@pytest.mark.parametrize("values", [{"slope": 1.0}, {"bias": "high"}, {"phones": True}])
 def test_wrong_coefficients_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(BundleError, match=r"model\.toml has confidence\."):
         ConfidenceModel.from_mapping(values)
 
 
-def test_evidence_measures_phones_and_distance_from_the_best_units() -> None:
-    rows = np.log(np.array([[0.1, 0.8, 0.1], [0.6, 0.2, 0.2], [0.5, 0.1, 0.4]], np.float32))
-    evidence = acoustic_evidence(rows, np.array([1, 0, 2]))
+def test_evidence_measures_phones_sharpness_and_pace() -> None:
+    probabilities = np.array([[0.1, 0.8, 0.1], [0.6, 0.2, 0.2], [0.5, 0.1, 0.4]])
+    rows = np.log(probabilities).astype(np.float32)
+    evidence = acoustic_evidence(rows, np.array([1, 0, 2]), 0.03)
     assert evidence.phones == pytest.approx((math.log(0.8) + math.log(0.4)) / 2, abs=1e-5)
-    assert evidence.gap == pytest.approx((math.log(0.4) - math.log(0.5)) / 3, abs=1e-5)
+    assert evidence.sharpness == pytest.approx((probabilities * np.log(probabilities)).sum() / 3, abs=1e-5)
+    assert evidence.pace == pytest.approx(math.log(2 / 0.09))
+    assert acoustic_evidence(rows, np.array([0, 0, 0]), 0.03).phones == 0.0
 
 
 def test_shares_of_equal_hypotheses_are_equal() -> None:

@@ -131,6 +131,24 @@ def test_endless_doubt_keeps_a_bounded_search(tmp_path: Path) -> None:
     assert all(first.end <= second.start for first, second in pairwise(words))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_endless_noise_keeps_words_in_order(arpa: Path, seed: int) -> None:
+    """Rows that mean nothing, blank for the most part: the search finds no good place to cut, for a long time."""
+    generator = np.random.default_rng(seed)
+    search = decoder(arpa, SearchOptions(beam=30, tokens=8, blank_penalty=float(seed % 4)))
+    for _ in range(60):
+        rows = generator.normal(size=(24, len(UNITS)))
+        rows[:, 0] += 2 + seed % 4
+        rows -= np.log(np.exp(rows).sum(axis=1, keepdims=True))
+        search.step(np.ascontiguousarray(rows, np.float32))
+        search.partial()
+        assert len(search._emissions.fed_steps) < 700
+    words = search.finish().words
+    assert words
+    assert all(first.end <= second.start for first, second in pairwise(words))
+    assert words[-1].end <= 60 * 24 * STEP
+
+
 def test_next_utterance_knows_nothing_of_the_last(arpa: Path) -> None:
     search = decoder(arpa)
     search.step(spell(RED_LIGHT))

@@ -125,6 +125,10 @@ class BatchSet(Dataset[Batch]):
             for index, utterance in enumerate(table):
                 targets[index] = [units[p] for p in spoken.get(utterance.id, "").split()]
 
+    def distort(self, augment: AugmentConfig) -> None:
+        """Augment so in the batches to come."""
+        self._augment = augment
+
     def targets(self) -> list[list[int]]:
         """Units of each utterance at its own speed; none where it is left out."""
         return self._targets[0]

@@ -30,20 +30,21 @@ import torch
 import torch.distributed as dist
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from edgeasr.frontend import NormaliserConfig
 from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
+from tools.acoustic.criterion import Weights, losses, phone_errors
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
-from tools.acoustic.mmi import Denominator, bigram
+from tools.acoustic.mmi import bigram
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _EMA_DECAY = 0.999
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
 _SETTLED = 0.65  # from this share on, batch normalisation takes the averages that the shipped network takes
+_LATE = 0.6  # from this share on, passes begin with less augmentation
 _GUIDE, _GUIDE_AT_END = 4.0, 0.4  # weight of the phone states' cross-entropy beside CTC, which counts by unit
 
 
@@ -68,60 +69,6 @@ def statistics(array: np.ndarray) -> NormaliserConfig:
     mean = sample.mean(axis=0)
     spread = sample.std(axis=0) * 0.9
     return NormaliserConfig(tuple(float(v) for v in mean.round(4)), tuple(float(v) for v in spread.round(4)))
-
-
-def ctc(logits: Tensor, batch: Batch, lag: int) -> Tensor:
-    """CTC loss a target unit; the first `lag` steps only fill the look-ahead."""
-    log_probs = functional.log_softmax(logits[:, lag:].float(), dim=-1).transpose(0, 1)
-    losses = functional.ctc_loss(
-        log_probs, batch.targets, batch.steps - lag, batch.lengths, reduction="none", zero_infinity=True
-    )
-    return losses.sum() / batch.lengths.sum()
-
-
-def against(logits: Tensor, batch: Batch, lag: int, follows: np.ndarray) -> Tensor:
-    """Log-likelihood of all phone sequences, a target unit: CTC plus this is the lattice-free MMI criterion."""
-    log_probs = functional.log_softmax(logits[:, lag:].float(), dim=-1).transpose(0, 1)
-    totals: Tensor = Denominator.apply(log_probs, batch.steps - lag, follows)  # type: ignore[no-untyped-call]
-    return totals.sum() / batch.lengths.sum()
-
-
-def edit_distance(a: list[int], b: list[int]) -> int:
-    """Levenshtein distance."""
-    row = np.arange(len(b) + 1)
-    target = np.asarray(b)
-    for i, unit in enumerate(a, 1):
-        best = np.minimum(row[:-1] + (target != unit), row[1:] + 1)
-        new = np.empty_like(row)
-        new[0] = i
-        new[1:] = best
-        row = np.minimum.accumulate(new - np.arange(len(row))) + np.arange(len(row))
-    return int(row[-1])
-
-
-@torch.no_grad()
-def phone_errors(model: Network, data: BatchSet) -> dict[str, float]:
-    """Greedy phone error rate by part."""
-    model.eval()
-    wrong: dict[str, int] = {}
-    total: dict[str, int] = {}
-    for number in range(len(data)):
-        batch = data[number]
-        best = model(batch.features)[0].argmax(dim=-1)
-        offset = 0
-        for row, part in enumerate(batch.parts):
-            length = int(batch.lengths[row])
-            target = batch.targets[offset : offset + length].tolist()
-            offset += length
-            path = torch.unique_consecutive(
-                best[row, model.config.lag_steps : int(batch.steps[row])]
-            ).tolist()
-            wrong[part] = wrong.get(part, 0) + edit_distance([u for u in path if u], target)
-            total[part] = total.get(part, 0) + length
-    model.train()
-    return {part: round(wrong[part] / total[part], 4) for part in sorted(total)} | {
-        "all": round(sum(wrong.values()) / sum(total.values()), 4)
-    }
 
 
 def floats(model: nn.Module) -> list[Tensor]:
@@ -190,7 +137,7 @@ class Trainer:
         lag = self.config.lookahead_frames
         self.train_set = BatchSet(
             arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100,
-            AugmentConfig().scaled(args.distort),
+            AugmentConfig(),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
         if (args.features / "states-train-1.npy").exists():
@@ -259,7 +206,7 @@ class Trainer:
         return float(self.args.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done))))
 
     def update(self, batch: Batch, done: float) -> float:
-        """One optimiser step; returns the loss a unit."""
+        """One optimiser step; returns the CTC loss a unit."""
         if done >= _SETTLED and not self.is_settled:
             self.settle()
         for group in self.optimiser.param_groups:
@@ -267,19 +214,12 @@ class Trainer:
         lag = self.config.lag_steps
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
             logits, framewise = self.model(batch.features.to(self.device))
-        loss = ctc(logits, batch, lag)
-        total = loss
-        if self.args.mmi and done >= self.args.mmi_from:
-            total = loss + self.args.mmi * against(logits, batch, lag, self.follows)
-        if (batch.labels >= 0).any():
-            steps = framewise.shape[1] - lag
-            guessed = framewise[:, lag:].float().flatten(0, 1)
-            known = batch.labels[:, :steps].flatten().to(self.device)
-            labelled = functional.cross_entropy(guessed, known, ignore_index=-1)
-            total = total + (_GUIDE * (1.0 - done) + _GUIDE_AT_END) * labelled
-            with torch.no_grad():
-                self.frames_right = float((guessed.argmax(dim=-1) == known)[known >= 0].float().mean())
-        total.backward()
+        weights = Weights(
+            _GUIDE * (1.0 - done) + _GUIDE_AT_END, self.args.mmi if done >= self.args.mmi_from else 0.0
+        )
+        loss = losses(logits, framewise, batch, lag, weights, self.follows)
+        self.frames_right = loss.states_right
+        loss.total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -289,7 +229,7 @@ class Trainer:
         decay = min(_EMA_DECAY, self.progress.updates / (self.progress.updates + 10))
         with torch.no_grad():
             torch._foreach_lerp_(floats(self.average), floats(self.model), 1.0 - decay)
-        return float(loss.detach())
+        return loss.ctc
 
     def settle(self) -> None:
         """Let batch normalisation use its running averages from here on.
@@ -325,6 +265,8 @@ class Trainer:
 
     def epoch(self, bar: Progress) -> None:
         """One pass over the training set."""
+        strength = self.args.distort_late if self.share_done(0.0) >= _LATE else self.args.distort
+        self.train_set.distort(AugmentConfig().scaled(strength))
         self.train_set.plan(
             self.args.seed + self.progress.epoch,
             short_first=self.progress.epoch == 0 and not self.args.weights,
@@ -425,6 +367,7 @@ def main() -> None:
         "--mmi-from", type=float, default=0.5, help="share of the training from which it counts"
     )
     parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 1")
+    parser.add_argument("--distort-late", type=float, default=0.35, help="the same for the last passes")
     parser.add_argument(
         "--bf16",
         action=argparse.BooleanOptionalAction,

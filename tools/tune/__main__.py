@@ -19,7 +19,7 @@ from edgeasr.bundle import locate
 from edgeasr.errors import EdgeasrError, UsageError
 from edgeasr.settings import load
 from tools.tune import confidence
-from tools.tune.cache import load_utterances
+from tools.tune.cache import load_sounds, load_utterances
 from tools.tune.calibration import plot, plot_beside_card
 from tools.tune.search import Decoding, Point, Sweep
 
@@ -93,14 +93,22 @@ def tune(args: argparse.Namespace) -> None:
         print(scores_table([other]))
         point, found["best"] = best.point, asdict(best.point)
     if args.confidence:
-        coefficients, sample = confidence.fit_best(decoding, point, args.tempers, utterances)
-        report = confidence.describe(coefficients, sample)
+        sounds = sorted((args.shared / "noise").glob("*.opus"))
+        noises = load_sounds(args.cache.with_stem(f"{args.cache.stem}-noise"), settings, bundle, sounds)
+        coefficients, halves = confidence.fit_best(decoding, point, args.tempers, utterances, noises)
+        report = confidence.describe(coefficients, halves.reporting, settings.decoder.least_confidence)
         cells = [[f"{low:.2f}", f"{share:.2f}", str(count)] for low, share, count in report["curve"]]
         print(f"confidence: {coefficients}")
         print(table(("confidence", "right", "words"), cells))
         print(
             f"above {confidence.SURE}: {report['sure_share'] or 0:.1%} of the words, of which "
             f"{report['sure_right'] or 0:.1%} are right; calibration error {report['error']:.3f}"
+        )
+        held = report["held"]
+        print(
+            f"below {settings.decoder.least_confidence:g} on average and held back: {held['words']} words, of which "
+            f"{held['right_words']} are right; published out of noise: {held['noise_words_published']} of "
+            f"{held['noise_words']} words"
         )
         if args.plot:
             plot(report, args.plot)

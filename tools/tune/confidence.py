@@ -1,7 +1,8 @@
-"""Fit the map from a word's evidence to the chance that it is right."""
+"""Fit the maps from evidence to the chance that a word is right, and that anybody spoke."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,62 +11,103 @@ from rich.progress import track
 from scipy.optimize import minimize
 
 from edgeasr.bench import Edit, align, words_of
-from tools.tune.search import words
+from edgeasr.decoder import ConfidenceModel
+from edgeasr.decoder.confidence import means
+from tools.tune.search import finals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from edgeasr.decoder import Evidence
     from tools.tune.cache import Utterance
     from tools.tune.search import Decoding, Point
 
 SURE = 0.9
-_SLOPES = ("phones", "gap", "agreement")
+_OWN = ("phones", "sharpness", "agreement", "language", "onward", "pace")
+_WORD = (*_OWN, "all_phones", "all_agreement")
+_SPEECH = ("speech_phones", "speech_sharpness", "speech_agreement", "speech_words")
 _RIDGE = 1e-3
 _BINS = np.linspace(0.0, 1.0, 11)
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Recognised words: evidence float64 [n, 3], and which are right."""
+class Final:
+    """What came out of one segment: each word's evidence, and which words are right; none is, in noise."""
 
-    evidence: NDArray[np.float64]
-    right: NDArray[np.bool_]
+    evidence: tuple[Evidence, ...]
+    right: tuple[bool, ...]
+    is_noise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """Finals of the speakers and sounds to fit on, and of those to report on."""
+
+    fitting: list[Final]
+    reporting: list[Final]
 
 
 def collect(
-    decoding: Decoding, point: Point, temper: float, utterances: Sequence[Utterance]
-) -> tuple[Words, Words]:
-    """Decode, align with what was said, and return the words of the fitting and of the reporting half."""
+    decoding: Decoding,
+    point: Point,
+    temper: float,
+    utterances: Sequence[Utterance],
+    noises: Sequence[Utterance],
+) -> Halves:
+    """Decode, and align with what was said."""
     decoder = decoding.decoder(point, {"temper": temper})
-    halves: dict[bool, list[tuple[float, float, float, bool]]] = {True: [], False: []}
-    for utterance in track(utterances, f"temper {temper:g}", transient=True):
-        found = words(decoder, utterance)
-        heard = ["".join(words_of(word)) for word, _ in found]
-        right = [False] * len(found)
+    halves = Halves([], [])
+    for utterance in track([*utterances, *noises], f"temper {temper:g}", transient=True):
+        found = finals(decoder, utterance)
+        heard = ["".join(words_of(word)) for words, _ in found for word in words]
+        right = [False] * len(heard)
         for edit, _, place in align(words_of(utterance.text), heard):
             if edit is Edit.RIGHT:
                 right[place] = True
-        halves[utterance.is_for_fitting] += [
-            (evidence.phones, evidence.gap, evidence.agreement, good)
-            for (_, evidence), good in zip(found, right, strict=True)
-        ]
-    return _pack(halves[True]), _pack(halves[False])
+        side = halves.fitting if utterance.is_for_fitting else halves.reporting
+        marks = iter(right)
+        for words, evidence in found:
+            side.append(Final(evidence, tuple(next(marks) for _ in words), is_noise=not utterance.text))
+    return halves
 
 
-def _pack(rows: Sequence[tuple[float, float, float, bool]]) -> Words:
-    table = np.array(rows, np.float64).reshape(-1, len(_SLOPES) + 1)
-    return Words(table[:, :-1], table[:, -1] > 0.5)
-
-
-def fit(sample: Words) -> tuple[dict[str, float], float]:
-    """Return the coefficients of a logistic regression, and its loss in nats a word.
+def fit(sample: Sequence[Final]) -> tuple[dict[str, float], float]:
+    """Return the coefficients of both logistic regressions, and the words' loss in nats each.
 
     Slopes are kept from being negative, since more evidence must not lessen confidence.
     """
-    design = np.column_stack((np.ones(len(sample.right)), sample.evidence))
-    signs = np.where(sample.right, 1.0, -1.0)
+    spoken = [final for final in sample if final.evidence and not final.is_noise]
+    rows = [row for final in spoken for row in _word_rows(final.evidence)]
+    weights, loss = _regress(rows, [right for final in spoken for right in final.right], len(_WORD))
+    fitted = dict(zip(("bias", *_WORD), weights, strict=True))
+    # Speech of which not a word is right may as well be held back, and says nothing about what speech is like.
+    telling = [final for final in sample if final.evidence and (final.is_noise or any(final.right))]
+    if any(final.is_noise for final in telling):
+        table = [_speech_row(final.evidence) for final in telling]
+        weights, _ = _regress(table, [not final.is_noise for final in telling], len(_SPEECH))
+        fitted |= dict(zip(("speech_bias", *_SPEECH), weights, strict=True))
+    return fitted, loss
+
+
+def _word_rows(evidence: Sequence[Evidence]) -> list[list[float]]:
+    phones, _, agreement = means(evidence)
+    return [[*(getattr(word, name) for name in _OWN), phones, agreement] for word in evidence]
+
+
+def _speech_row(evidence: Sequence[Evidence]) -> list[float]:
+    return [*means(evidence), math.log(len(evidence))]
+
+
+def _regress(
+    rows: Sequence[Sequence[float]], outcomes: Sequence[bool], slopes: int
+) -> tuple[list[float], float]:
+    """Logistic regression with a ridge on the standardised slopes; bias first, then slopes, none negative."""
+    table = np.array(rows, np.float64).reshape(-1, slopes)
+    centre, spread = table.mean(axis=0), table.std(axis=0) + 1e-6
+    design = np.column_stack((np.ones(len(table)), (table - centre) / spread))
+    signs = np.where(np.array(outcomes, np.bool_), 1.0, -1.0)
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margins = signs * (design @ weights)
@@ -75,39 +117,44 @@ def fit(sample: Words) -> tuple[dict[str, float], float]:
         slope[1:] += 2 * _RIDGE * weights[1:]
         return float(value), slope
 
-    bounds = [(None, None), *[(0.0, None)] * len(_SLOPES)]
-    found = minimize(loss, np.array([1.0, 0.5, 0.5, 0.5]), jac=True, bounds=bounds, method="L-BFGS-B")
-    weights = [round(float(weight), 4) for weight in found.x]
-    return {"bias": weights[0], **dict(zip(_SLOPES, weights[1:], strict=True))}, float(found.fun)
-
-
-def predict(coefficients: Mapping[str, float], sample: Words) -> NDArray[np.float64]:
-    """Return each word's chance of being right."""
-    slopes = np.array([coefficients[name] for name in _SLOPES])
-    chances: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(coefficients["bias"] + sample.evidence @ slopes)))
-    return chances
+    bounds = [(None, None), *[(0.0, None)] * slopes]
+    found = minimize(loss, np.array([1.0, *[0.5] * slopes]), jac=True, bounds=bounds, method="L-BFGS-B")
+    plain = found.x[1:] / spread
+    bias = found.x[0] - plain @ centre
+    return [round(float(value), 4) for value in (bias, *plain)], float(found.fun)
 
 
 def fit_best(
-    decoding: Decoding, point: Point, tempers: Sequence[float], utterances: Sequence[Utterance]
-) -> tuple[dict[str, float], Words]:
-    """Fit at several tempers; return the coefficients with the least loss, and the words to report on."""
+    decoding: Decoding,
+    point: Point,
+    tempers: Sequence[float],
+    utterances: Sequence[Utterance],
+    noises: Sequence[Utterance],
+) -> tuple[dict[str, float], Halves]:
+    """Fit at several tempers; return the coefficients with the least loss, and all finals."""
     tried = []
     for temper in tempers:
-        fitting, reporting = collect(decoding, point, temper, utterances)
-        coefficients, loss = fit(fitting)
-        tried.append((loss, coefficients | {"temper": temper}, reporting))
-    _, coefficients, reporting = min(tried, key=lambda one: one[0])
-    return coefficients, reporting
+        halves = collect(decoding, point, temper, utterances, noises)
+        coefficients, loss = fit(halves.fitting)
+        tried.append((loss, coefficients | {"temper": temper}, halves))
+    _, coefficients, halves = min(tried, key=lambda one: one[0])
+    return coefficients, halves
 
 
-def describe(coefficients: Mapping[str, float], sample: Words) -> dict[str, Any]:
-    """Judge the coefficients on words they were not fitted on.
+def describe(
+    coefficients: Mapping[str, float], sample: Sequence[Final], least: float = 0.0
+) -> dict[str, Any]:
+    """Judge the coefficients on finals they were not fitted on.
 
     `sure`: words above 0.9, as a share, and how many of them are right; `error`: expected calibration error
-    (Naeini et al., 2015); `curve`: for each tenth, mean confidence, share right and words.
+    (Naeini et al., 2015); `curve`: for each tenth, mean confidence, share right and words. `held`: what
+    `decoder.least_confidence` = `least` holds back, and how many words it lets pass out of noise.
     """
-    chances, right = predict(coefficients, sample), sample.right
+    model = ConfidenceModel.from_mapping(coefficients)
+    judged = [(final, np.array(model.confidences(final.evidence))) for final in sample if final.evidence]
+    speech = [(final, chances) for final, chances in judged if not final.is_noise]
+    chances = np.concatenate([np.zeros(0), *(found for _, found in speech)])
+    right = np.array([one for final, _ in speech for one in final.right], np.bool_)
     sure = chances > SURE
     places = np.clip(np.digitize(chances, _BINS) - 1, 0, len(_BINS) - 2)
     curve = [
@@ -116,6 +163,8 @@ def describe(coefficients: Mapping[str, float], sample: Words) -> dict[str, Any]
         if (here := places == place).any()
     ]
     total = max(len(right), 1)
+    noise = [(final, found) for final, found in judged if final.is_noise]
+    held = [final for final, found in speech if found.mean() < least]
     return {
         "words": len(right),
         "right": float(right.mean()) if len(right) else None,
@@ -123,4 +172,10 @@ def describe(coefficients: Mapping[str, float], sample: Words) -> dict[str, Any]
         "sure_right": float(right[sure].mean()) if sure.any() else None,
         "error": sum(count * abs(mean - share) for mean, share, count in curve) / total,
         "curve": curve,
+        "held": {
+            "words": sum(len(final.right) for final in held),
+            "right_words": sum(sum(final.right) for final in held),
+            "noise_words": sum(len(final.right) for final, _ in noise),
+            "noise_words_published": sum(len(final.right) for final, found in noise if found.mean() >= least),
+        },
     }

@@ -98,22 +98,27 @@ class Decoding:
         parts: dict[str, ErrorCount] = {}
         seconds, began = 0.0, time.process_time()
         for utterance in utterances:
-            heard = " ".join(word for word, _ in words(decoder, utterance))
+            heard = " ".join(words(decoder, utterance))
             errors = count_errors(utterance.text, heard)
             parts[utterance.part] = parts.get(utterance.part, ErrorCount()) + errors
             seconds += utterance.seconds
         return Score(point, parts, (time.process_time() - began) / max(seconds, 1e-9))
 
 
-def words(decoder: BeamDecoder, utterance: Utterance) -> list[tuple[str, Evidence]]:
-    """Decode an utterance's segments to words, each with what its confidence rests on."""
-    found: list[tuple[str, Evidence]] = []
+def finals(decoder: BeamDecoder, utterance: Utterance) -> list[tuple[list[str], tuple[Evidence, ...]]]:
+    """Decode an utterance's segments, each to its words and what their confidences rest on."""
+    found = []
     for segment in utterance.segments:
         decoder.begin()
         decoder.step(segment)
         texts = [word.text for word in decoder.finish().words]
-        found += zip(texts, decoder.evidence, strict=True)
+        found.append((texts, decoder.evidence))
     return found
+
+
+def words(decoder: BeamDecoder, utterance: Utterance) -> list[str]:
+    """Decode an utterance to words."""
+    return [word for texts, _ in finals(decoder, utterance) for word in texts]
 
 
 class Sweep:
