@@ -1,6 +1,6 @@
 """What int8 and streaming cost: word errors of the shipped pipeline beside those of the float network, offline.
 
-python -m tools.offline --bundle models/edgeasr-en --checkpoint models/checkpoints/edgeasr-en-3.pt
+python -m tools.offline --bundle models/edgeasr-en --checkpoint models/checkpoints/edgeasr-en-4.pt.xz
 
 Offline is each recording in one pass, in single precision, without the voice-activity gate and without endpoints;
 both sides go through the decoder that the bundle asks for.
@@ -23,6 +23,7 @@ from edgeasr.bundle import locate
 from edgeasr.errors import EdgeasrError
 from edgeasr.frontend import Normaliser, NormaliserConfig
 from edgeasr.settings import load
+from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 from tools.acoustic.prepare import features
 from tools.tune.cache import Utterance, load_utterances
@@ -40,7 +41,7 @@ class FloatNetwork:
     """A checkpoint's network in single precision over whole recordings."""
 
     def __init__(self, checkpoint: Path) -> None:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        saved = read_checkpoint(checkpoint)
         self._normaliser = NormaliserConfig(tuple(saved["prior_mean"]), tuple(saved["scale"]))
         self._network = Network(NetworkConfig(**saved["network"]))
         weights = {name: value.float() for name, value in saved["average"].items()}

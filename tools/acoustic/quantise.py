@@ -20,13 +20,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 import tensorflow as tf
-import torch
 from rich.progress import track
 
 from edgeasr.frontend import Normaliser, NormaliserConfig
 from tools.acoustic.augment import AugmentConfig, Augmenter
 from tools.acoustic.dataset import read_table
 from tools.acoustic.graph import SIGNATURE, StreamingGraph
+from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.network import NetworkConfig
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _convert(converter: Any, graph: StreamingGraph, utterances: list[NDArray[np.
 
 def load(checkpoint: Path, which: str = "average") -> tuple[dict[str, Any], NetworkConfig, NormaliserConfig]:
     """Weights, sizes and normaliser of a checkpoint."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    saved = read_checkpoint(checkpoint)
     weights = {name: value.float().numpy() for name, value in saved[which].items()}
     normaliser = NormaliserConfig(tuple(saved["prior_mean"]), tuple(saved["scale"]))
     return weights, NetworkConfig(**saved["network"]), normaliser

@@ -37,6 +37,7 @@ from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.criterion import Weights, losses, phone_errors
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
+from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.mmi import bigram
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 
@@ -125,7 +126,7 @@ class Trainer:
         whole = next((a for a, n in zip(arrays, names, strict=True) if n.stem == "train-1"), arrays[0])
         self.normaliser = statistics(whole)
         if args.weights:
-            kept = torch.load(args.weights, map_location="cpu", weights_only=True)
+            kept = read_checkpoint(args.weights)
             self.normaliser = NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
         words = read_pronunciations(args.lexicon)
         noise = np.load(args.features / "noise.npy")
@@ -161,7 +162,7 @@ class Trainer:
 
     def start_from(self, path: Path) -> None:
         """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
-        saved = torch.load(path, map_location=self.device, weights_only=True)
+        saved = read_checkpoint(path, self.device)
         weights = grown(saved["average"], self.model.state_dict())
         self.model.load_state_dict(weights)
         self.average.load_state_dict(weights)

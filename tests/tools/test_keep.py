@@ -1,0 +1,30 @@
+"""Kept checkpoints are small, and still the same network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from tools.acoustic.keep import read_checkpoint, rounded, write_checkpoint
+
+
+def test_rounded_weights_stay_within_a_hundredth() -> None:
+    values = torch.randn(2000, generator=torch.Generator().manual_seed(1)) * 0.1
+    kept = rounded(values)
+    assert kept.dtype == torch.float16
+    assert float(((kept.float() - values).abs() / values.abs()).max()) < 0.01
+    assert rounded(torch.tensor([0.0, 1.0, -2.0])).tolist() == [0.0, 1.0, -2.0]
+
+
+def test_a_compressed_checkpoint_holds_what_it_was_given_in_two_thirds(tmp_path: Path) -> None:
+    weights = rounded(torch.randn(400, 500, generator=torch.Generator().manual_seed(1)))
+    write_checkpoint({"average": {"a.weight": weights}}, tmp_path / "small.pt.xz")
+    write_checkpoint({"average": {"a.weight": weights}}, tmp_path / "plain.pt")
+    assert torch.equal(read_checkpoint(tmp_path / "small.pt.xz")["average"]["a.weight"], weights)
+    assert torch.equal(read_checkpoint(tmp_path / "plain.pt")["average"]["a.weight"], weights)
+    assert (tmp_path / "small.pt.xz").stat().st_size < 0.72 * (tmp_path / "plain.pt").stat().st_size
