@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("torch")
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from tools.acoustic.keep import read_checkpoint, rounded, write_checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_rounded_weights_stay_within_a_hundredth() -> None:
