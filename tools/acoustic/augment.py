@@ -33,6 +33,8 @@ class AugmentConfig:
     colour: float = 0.4
     colour_db: float = 3.0
     band_limit: float = 0.03
+    tempo: float = 0.0
+    tempo_range: tuple[float, float] = (0.88, 1.12)
     pitch: float = 0.2
     pitch_bands: float = 0.06
     time_masks: int = 1
@@ -95,6 +97,17 @@ class Augmenter:
         x += np.float32(rng.uniform(*config.gain_db) * DECIBEL)
         np.maximum(x, np.float32(np.log(_POWER_FLOOR)), out=x)
         return x.astype(np.float32), edges[0]
+
+    def tempo(self, logmel: Frames) -> Frames:
+        """Speak faster or slower, now and then: frames in between the given ones, at the same pitch."""
+        rng = self._rng
+        if rng.random() >= self._config.tempo:
+            return logmel
+        length = max(2, round(len(logmel) / rng.uniform(*self._config.tempo_range)))
+        at = np.linspace(0.0, len(logmel) - 1.001, length)
+        low = at.astype(np.int64)
+        part = (at - low).astype(np.float32)[:, None]
+        return logmel[low] * (1 - part) + logmel[low + 1] * part
 
     def noise_alone(self, frames: int, bands: int) -> Frames:
         """Make up to `frames` of everyday sound or hiss without any speech, at any level: it is to give blanks."""

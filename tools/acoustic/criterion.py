@@ -43,7 +43,7 @@ def losses(  # noqa: PLR0913, PLR0917
     """Add up the criteria of one batch.
 
     `logits` float[batch, steps, units] and `framewise` float[batch, steps, states] come `lag` steps late.
-    `follows`: the phone bigram of `mmi`. Where no step has a label, the states have no say.
+    `follows`: the phone trigram of `mmi`. Where no step has a label, the states have no say.
     """
     heard = ctc(logits, batch, lag)
     total, states_right = heard, float("nan")

@@ -133,11 +133,11 @@ class BatchSet(Dataset[Batch]):
         """Units of each utterance at its own speed; none where it is left out."""
         return self._targets[0]
 
-    def _labels(self, speed: int, index: int) -> NDArray[np.int64]:
-        """Label of each step of an utterance at one of the speeds; empty where there is none."""
+    def _labels(self, frames: int, index: int) -> NDArray[np.int64]:
+        """Label of each step of an utterance that takes so many frames; empty where there is none."""
         if self._states is None:
             return np.zeros(0, dtype=np.int64)
-        plain, frames = self._plain[index], self._tables[speed][index].frames
+        plain = self._plain[index]
         middles = (np.arange(frames // 3) * 3 + 1.5) * (plain.frames / frames)
         labels = self._states[plain.first + middles.astype(np.int64)].astype(np.int64)
         labels[labels == UNKNOWN] = -1
@@ -169,6 +169,10 @@ class BatchSet(Dataset[Batch]):
             batches = [batches[i] for i in order.flatten()] + batches[whole:]
         self._batches = batches
 
+    def utterances(self, number: int) -> list[int]:
+        """Index of each utterance of a batch in the table."""
+        return [index for _, index in self._batches[number]]
+
     def __len__(self) -> int:
         """Count the batches."""
         return len(self._batches)
@@ -182,12 +186,14 @@ class BatchSet(Dataset[Batch]):
         for speed, index in self._batches[number]:
             utterance = self._tables[speed][index]
             raw = self._arrays[speed][utterance.first : utterance.first + utterance.frames].astype(np.float32)
-            before = 0
+            before, spoken = 0, len(raw)
             if augmenter:
+                raw = augmenter.tempo(raw)
+                spoken = len(raw)
                 raw, before = augmenter.signal(raw, self._lag)
             else:
                 raw = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], self._lag, axis=0)])
-            known.append((before // 3, self._labels(speed, index)))
+            known.append((before // 3, self._labels(spoken, index)))
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)

@@ -1,8 +1,8 @@
 """Lattice-free maximum mutual information over phones: what CTC gives the text against what it gives everything else.
 
 Povey et al. 2016, with CTC's topology in place of states: the denominator sums over all sequences of phones, each
-weighted by a phone bigram. CTC alone learns to be sure at every step by itself; here steps are only as sure as the
-bigram leaves them need to be, which suits a decoder that brings its own knowledge of words.
+weighted by a phone trigram. CTC alone learns to be sure at every step by itself; here steps are only as sure as the
+trigram leaves them need to be, which suits a decoder that brings its own knowledge of words.
 """
 
 from __future__ import annotations
@@ -20,67 +20,90 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def bigram(sequences: Iterable[Sequence[int]], units: int, smoothing: float = 0.5) -> NDArray[np.float32]:
-    """P(next | phone) float32[units, units]: row 0 is the start of an utterance, column 0 its end.
+def trigram(sequences: Iterable[Sequence[int]], units: int, smoothing: float = 0.5) -> NDArray[np.float32]:
+    """P(next | the phone, the one before it), interpolated after Witten and Bell 1991.
 
-    `sequences`: phones from 1 to units - 1.
+    float32[units, units, units], to be read as [phone, before, next]; 0 stands for the utterance's start among the
+    first two and for its end in the last one. `sequences`: phones from 1 to units - 1.
     """
-    counts = np.full((units, units), smoothing)
-    counts[0, 0] = smoothing
+    pairs = np.full((units, units), smoothing)
+    triples = np.zeros((units, units, units))
     for sequence in sequences:
-        path = [0, *sequence, 0]
-        np.add.at(counts, (path[:-1], path[1:]), 1.0)
-    return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+        path = [0, 0, *sequence, 0]
+        np.add.at(pairs, (path[1:-1], path[2:]), 1.0)
+        np.add.at(triples, (path[1:-1], path[:-2], path[2:]), 1.0)
+    pairs /= pairs.sum(axis=1, keepdims=True)
+    kinds = np.maximum(1.0, (triples > 0).sum(axis=2, keepdims=True))
+    counts = triples.sum(axis=2, keepdims=True)
+    return ((triples + kinds * pairs[:, None, :]) / (counts + kinds)).astype(np.float32)
 
 
 @njit(cache=True, fastmath=True)
-def _forward_backward(  # noqa: C901 - one recursion each way, compiled as a whole
+def _forward_backward(  # noqa: C901, PLR0912 - one recursion each way, compiled as a whole
     log_probs: NDArray[np.float32], follows: NDArray[np.float32], occupancy: NDArray[np.float32]
 ) -> float:
     steps, units = log_probs.shape
     y = np.exp(log_probs)
-    # alpha[t, 0]: the last step held phone p; alpha[t, 1]: it held a blank after phone p (0: none yet).
-    alpha = np.zeros((steps + 1, 2, units), dtype=np.float32)
+    # alpha[t, 0, p, o]: the last step held phone p, with o before it; alpha[t, 1, p, o]: it held a blank after those.
+    alpha = np.zeros((steps + 1, 2, units, units), dtype=np.float32)
     scale = np.ones(steps + 1, dtype=np.float32)
-    alpha[0, 1, 0] = 1.0
+    alpha[0, 1, 0, 0] = 1.0
     total = 0.0
     came = np.zeros(units, dtype=np.float32)
     for t in range(steps):
-        came[:] = 0.0
+        norm = np.float32(0.0)
         for p in range(units):
-            mass = alpha[t, 0, p] + alpha[t, 1, p]
-            alpha[t + 1, 1, p] = y[t, 0] * mass
-            if mass > 0.0:
-                for q in range(1, units):
-                    came[q] += mass * follows[p, q]
-        for q in range(1, units):
-            stays = alpha[t, 0, q] * (1.0 - follows[q, q])
-            alpha[t + 1, 0, q] = y[t, q] * (came[q] + stays)
-        norm = alpha[t + 1].sum()
+            came[:] = 0.0
+            for o in range(units):
+                mass = alpha[t, 0, p, o] + alpha[t, 1, p, o]
+                alpha[t + 1, 1, p, o] = y[t, 0] * mass
+                norm += y[t, 0] * mass
+                if mass > 0.0:
+                    for q in range(units):
+                        came[q] += mass * follows[p, o, q]
+            for o in range(units):
+                came[p] -= alpha[t, 0, p, o] * follows[p, o, p]  # the same phone again needs a blank between
+            for q in range(1, units):
+                alpha[t + 1, 0, q, p] = y[t, q] * max(came[q], np.float32(0.0))
+        for p in range(1, units):
+            for o in range(units):
+                alpha[t + 1, 0, p, o] += y[t, p] * alpha[t, 0, p, o]
+                norm += alpha[t + 1, 0, p, o]
         scale[t + 1] = norm
         alpha[t + 1] /= norm
         total += np.log(norm)
-    beta = np.zeros((2, units), dtype=np.float32)
-    final = 0.0
+    beta = np.zeros((2, units, units), dtype=np.float32)
+    final = np.float32(0.0)
     for p in range(units):
-        beta[0, p] = beta[1, p] = follows[p, 0]
-        final += (alpha[steps, 0, p] + alpha[steps, 1, p]) * follows[p, 0]
+        for o in range(units):
+            beta[0, p, o] = beta[1, p, o] = follows[p, o, 0]
+            final += (alpha[steps, 0, p, o] + alpha[steps, 1, p, o]) * follows[p, o, 0]
     beta /= final
     total += np.log(final)
-    before = np.zeros((2, units), dtype=np.float32)
+    before = np.zeros((2, units, units), dtype=np.float32)
+    reached = np.zeros(units, dtype=np.float32)
     for t in range(steps - 1, -1, -1):
         blank = np.float32(0.0)
         for p in range(units):
-            blank += alpha[t + 1, 1, p] * beta[1, p]
-            occupancy[t, p] = alpha[t + 1, 0, p] * beta[0, p]
+            held = np.float32(0.0)
+            for o in range(units):
+                blank += alpha[t + 1, 1, p, o] * beta[1, p, o]
+                held += alpha[t + 1, 0, p, o] * beta[0, p, o]
+            occupancy[t, p] = held
         occupancy[t, 0] = blank
+        inverse = np.float32(1.0) / scale[t + 1]
         for p in range(units):
-            onward = y[t, 0] * beta[1, p]
+            reached[0] = 0.0
             for q in range(1, units):
-                onward += follows[p, q] * y[t, q] * beta[0, q]
-            before[1, p] = onward / scale[t + 1]
-            stays = y[t, p] * beta[0, p] * (1.0 - follows[p, p]) if p else np.float32(0.0)
-            before[0, p] = (onward + stays) / scale[t + 1]
+                reached[q] = y[t, q] * beta[0, q, p]
+            for o in range(units):
+                onward = y[t, 0] * beta[1, p, o]
+                for q in range(units):
+                    onward += follows[p, o, q] * reached[q]
+                before[1, p, o] = onward * inverse
+                if p:
+                    onward += y[t, p] * beta[0, p, o] - follows[p, o, p] * reached[p]
+                before[0, p, o] = onward * inverse
         beta[:] = before
     return total
 

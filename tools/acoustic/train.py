@@ -38,15 +38,14 @@ from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.criterion import Weights, losses, phone_errors
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
 from tools.acoustic.keep import read_checkpoint
-from tools.acoustic.mmi import bigram
+from tools.acoustic.mmi import trigram
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _EMA_DECAY = 0.999
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
-_SETTLED = 0.65  # from this share on, batch normalisation takes the averages that the shipped network takes
 _LATE = 0.6  # from this share on, passes begin with less augmentation
-_GUIDE, _GUIDE_AT_END = 4.0, 0.4  # weight of the phone states' cross-entropy beside CTC, which counts by unit
+_GUIDE_AT_END = 0.1  # of the weight at the start, of the phone states' cross-entropy
 
 
 @dataclass
@@ -138,12 +137,12 @@ class Trainer:
         lag = self.config.lookahead_frames
         self.train_set = BatchSet(
             arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100,
-            AugmentConfig(),
+            AugmentConfig(tempo=args.tempo),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
         if (args.features / "states-train-1.npy").exists():
             self.train_set.use_alignment(args.features, UNITS)
-        self.follows = bigram((t for t in self.train_set.targets() if t), self.config.units)
+        self.follows = trigram((t for t in self.train_set.targets() if t), self.config.units)
         if args.plain_share and len(names) > 1:
             rest = (1.0 - args.plain_share) / (len(names) - 1)
             self.train_set.speed_shares = [args.plain_share if n.stem == "train-1" else rest for n in names]
@@ -208,16 +207,15 @@ class Trainer:
 
     def update(self, batch: Batch, done: float) -> float:
         """One optimiser step; returns the CTC loss a unit."""
-        if done >= _SETTLED and not self.is_settled:
+        if done >= self.args.settled and not self.is_settled:
             self.settle()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate(done)
         lag = self.config.lag_steps
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
             logits, framewise = self.model(batch.features.to(self.device))
-        weights = Weights(
-            _GUIDE * (1.0 - done) + _GUIDE_AT_END, self.args.mmi if done >= self.args.mmi_from else 0.0
-        )
+        guide = self.args.guide * (1.0 - (1.0 - _GUIDE_AT_END) * done)
+        weights = Weights(guide, self.args.mmi if done >= self.args.mmi_from else 0.0)
         loss = losses(logits, framewise, batch, lag, weights, self.follows)
         self.frames_right = loss.states_right
         loss.total.backward()
@@ -267,7 +265,7 @@ class Trainer:
     def epoch(self, bar: Progress) -> None:
         """One pass over the training set."""
         strength = self.args.distort_late if self.share_done(0.0) >= _LATE else self.args.distort
-        self.train_set.distort(AugmentConfig().scaled(strength))
+        self.train_set.distort(AugmentConfig(tempo=self.args.tempo).scaled(strength))
         self.train_set.plan(
             self.args.seed + self.progress.epoch,
             short_first=self.progress.epoch == 0 and not self.args.weights,
@@ -367,6 +365,18 @@ def main() -> None:
     parser.add_argument(
         "--mmi-from", type=float, default=0.5, help="share of the training from which it counts"
     )
+    parser.add_argument(
+        "--guide", type=float, default=4.0,
+        help="weight at the start of the phone states' cross-entropy beside CTC, which counts by unit",
+    )  # fmt: skip
+    parser.add_argument(
+        "--settled", type=float, default=0.65,
+        help="share from which batch normalisation takes the averages that the shipped network takes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tempo", type=float, default=0.0,
+        help="how often features are stretched or squeezed in time, where speech is prepared at one speed alone",
+    )  # fmt: skip
     parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 1")
     parser.add_argument("--distort-late", type=float, default=0.35, help="the same for the last passes")
     parser.add_argument(
