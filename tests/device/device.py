@@ -31,6 +31,7 @@ PATIENCE: Final = 1200.0
 
 SPOKEN: Final = {recording.path.stem[3:]: recording for recording in recordings()}
 NAMES: Final = ("weather", "walk", "train")
+AMID_SECONDS: Final = 2.0  # of the machine, into recordings of 4 and 5 s
 SOUND: Final = "/sys/bus/platform/drivers/snd_aloop"
 SETTINGS: Final = "/etc/edgeasr/conf.d/zz-test.toml"
 _PROGRAM: Final = "edgeasr.service"
@@ -96,16 +97,21 @@ class Device:
         )
 
     def settle(self) -> None:
-        """Bring service and broker to where each test begins: running, with the settings as they were installed."""
+        """Bring service and broker to where each test begins: running, with the settings as they were installed.
+
+        Whatever a test that failed has left behind.
+        """
         self.run(
+            "systemctl unmask --quiet --runtime mosquitto; systemctl kill --signal=CONT mosquitto edgeasr || true;"
             f"if [ -e {SETTINGS} ]; then rm {SETTINGS}; systemctl stop edgeasr; fi;"
             "systemctl reset-failed; systemctl start mosquitto edgeasr"
         )
         self.until_listening()
 
-    def play(self, name: str) -> None:
-        """Play a recording into the sound card's other end, to its end."""
-        self.run(f"aplay -q -D hw:Loopback,0,0 /root/speech/{name}.wav")
+    def play(self, name: str, amid: str = "true") -> None:
+        """Play a recording into the sound card's other end, to its end; `amid`: a command in mid-sentence."""
+        sound = f"aplay -q -D hw:Loopback,0,0 /root/speech/{name}.wav"
+        self.run(f"{sound} & sleep {AMID_SECONDS}; {amid} && wait $!")
 
     def start_playing(self, name: str) -> subprocess.Popen[bytes]:
         return self.machine.start(f"aplay -q -D hw:Loopback,0,0 /root/speech/{name}.wav")
@@ -115,23 +121,27 @@ class Device:
         self.subscriber.wait(lambda: len(self.subscriber.finals()) >= count, PATIENCE, f"{count} finals")
         return self.subscriber.finals()
 
-    def hear(self, name: str) -> dict[str, Any]:
+    def hear(self, name: str, amid: str = "true") -> dict[str, Any]:
         """Play a recording and return the final that comes of it, whose words have to be right but for a few."""
         before = len(self.subscriber.finals())
-        self.play(name)
+        self.play(name, amid)
         final = self.await_finals(before + 1)[before]
         errors = word_errors(name, final)
         LOG.info("%s: %s (%d of %d words wrong)", name, final["text"], errors.errors, errors.words)
         assert errors.errors <= errors.words // 4, final["text"]
         return final
 
-    def journal(self, cursor: str, unit: str = _PROGRAM) -> str:
-        """What was logged since `mark`, by systemd about the unit too."""
-        return self.run(f"journalctl --no-pager -o cat -u {unit} --after-cursor='{cursor}'")
+    def journal(self, cursor: str) -> str:
+        """What was logged since `mark`, by systemd about the service too."""
+        return self.run(f"journalctl --no-pager -o cat -u {_PROGRAM} --after-cursor='{cursor}'")
 
     def mark(self) -> str:
-        """The journal's end."""
-        found = re.search(r"-- cursor: (\S+)", self.run("journalctl -n0 --show-cursor"))
+        """The end of what is in the journal about the service.
+
+        Not of the whole journal: what systemd 252 shows of a unit after a cursor lacks the first entry where the cursor
+        is of something else.
+        """
+        found = re.search(r"-- cursor: (\S+)", self.run(f"journalctl -n0 -u {_PROGRAM} --show-cursor"))
         assert found
         return found[1]
 
@@ -143,6 +153,12 @@ class Device:
         self.operator.wait(lambda: name in self.events(since), PATIENCE, name)
         found = next(one for one in self.operator.values(Kind.EVENT)[since:] if one["event"] == name)
         return float(found["time"])
+
+    def await_availability(self, wanted: str) -> None:
+        def is_so() -> bool:
+            return self.subscriber.of(Kind.AVAILABILITY)[-1] == wanted
+
+        self.subscriber.wait(is_so, PATIENCE, wanted)
 
     def await_state(self, wanted: str) -> None:
         def is_so() -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import threading
 from typing import TYPE_CHECKING
 
 from device.device import LOG, NAMES, PATIENCE, word_errors
-from edgeasr.mqtt import Kind
 
 if TYPE_CHECKING:
     from device.device import Device
@@ -21,23 +21,19 @@ def test_finals_that_wait_outlive_a_power_cut(device: Device) -> None:
     # The broker keeps the subscriber's session over its stop: nothing is missed when it starts with the machine.
     device.run("systemctl stop mosquitto")
     made: list[str] = []
-    all_made = threading.Event()
-    log = device.machine.start("journalctl -u edgeasr -o cat -n0 -f")
+    news: queue.Queue[str] = queue.Queue()
+    log = device.machine.start(f"journalctl -u edgeasr -o cat -f --after-cursor='{device.mark()}'")
 
     def read() -> None:
         assert log.stdout
         for line in log.stdout:
             if found := FINAL.match(line):
-                made.append(found[1].decode())
-                if len(made) == len(NAMES):
-                    all_made.set()
-                    return
+                news.put(found[1].decode())
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    threading.Thread(target=read, daemon=True).start()
     for name in NAMES:
         device.play(name)
-    assert all_made.wait(PATIENCE), f"the device has made {made}"
+        made.append(news.get(timeout=PATIENCE))  # one by one: without a pause they would be one utterance
     device.machine.cut_power()  # at once: what the kernel would write within seconds is not on the disk
     log.wait(PATIENCE)
     LOG.info("power cut with %d finals in the outbox", len(made))
@@ -54,4 +50,4 @@ def test_finals_that_wait_outlive_a_power_cut(device: Device) -> None:
     ids = [final["id"] for final in device.subscriber.finals()]
     assert ids == [*delivered, *made, last["id"]], "none came again under another id"
     assert last["session"] not in {final["session"] for final in finals}
-    assert device.subscriber.of(Kind.AVAILABILITY)[-1] == "online"
+    device.await_availability("online")

@@ -27,8 +27,8 @@ def test_after_boot_everything_runs_and_is_well(device: Device) -> None:
     assert int(device.show("ActiveEnterTimestampMonotonic")) > int(
         device.show("ExecMainStartTimestampMonotonic")
     )
-    assert device.subscriber.of(Kind.AVAILABILITY)[-1] == "online"
-    assert device.subscriber.values(Kind.STATE)[-1]["state"] == "listening"
+    device.await_availability("online")
+    device.await_state("listening")
     LOG.info("%s", device.run("edgeasr status"))
     LOG.info("%s", device.run("edgeasr doctor"))
 
@@ -113,7 +113,7 @@ def test_the_watchdog_is_fed_and_a_daemon_that_stalls_is_replaced(device: Device
     device.until_listening()
     assert int(device.show("NRestarts")) == restarts + 1
     assert "Watchdog timeout (limit 30s)!" in device.journal(mark)
-    assert device.subscriber.of(Kind.AVAILABILITY)[-1] == "online"
+    device.await_availability("online")
     device.hear("weather")
 
 
@@ -145,9 +145,7 @@ def test_a_stop_in_mid_sentence_publishes_what_was_said_in_time(device: Device) 
     final = device.await_finals(before + 2)[before + 1]
     assert final["raw"].startswith("i would like to know")
     assert word_errors("weather", final).insertions == 0
-    device.subscriber.wait(
-        lambda: device.subscriber.of(Kind.AVAILABILITY)[-1] == "stopped", PATIENCE, "stopped"
-    )
+    device.await_availability("stopped")
 
 
 def test_a_wrong_configuration_is_not_tried_over_and_over_but_after_a_pause(device: Device) -> None:

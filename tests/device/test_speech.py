@@ -50,7 +50,7 @@ def test_the_card_is_captured_at_16_khz_by_the_process_that_is_there_for_it(devi
 def test_mute_closes_the_card(device: Device) -> None:
     device.operator.publish(Kind.MUTE_SET, "ON")
     device.until("grep -q closed /proc/asound/Loopback/pcm1c/sub0/status", "a closed stream")
-    assert device.subscriber.values(Kind.STATE)[-1]["state"] == "muted"
+    device.await_state("muted")
     device.operator.publish(Kind.MUTE_SET, "OFF")
     device.until_listening()
     device.hear("weather")
