@@ -9,6 +9,8 @@ from edgeasr.transcript import Clock
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 _INTERRUPTIONS = 16  # that are remembered: more than fit into the audio that waits
+_SPAN = 10.0  # seconds in which some block comes as early as it can; a card's drift over two of them is a millisecond
+_NEVER = float("inf")
 _TIMEX_BYTES = 512  # larger than struct timex on any Linux; modes = 0 only reads
 
 
@@ -25,31 +27,37 @@ def clock_state() -> Clock:
 class StreamClock:
     """When each sample of the stream was captured.
 
-    Samples reach us late, never early, so the earliest arrival relative to its position marks the stream's start.
+    Samples reach us late, never early, so the earliest arrival relative to its position marks the stream's start: that
+    of the last ten to twenty seconds, since a card's crystal goes seconds a day wrong, and blocks may be lost.
     Where the stream was interrupted, what follows counts from a start of its own. Kept on the monotonic clock: a step
     of the wall clock moves no utterance against another until it is turned into Unix time.
     """
 
     def __init__(self) -> None:
-        self.restart()
+        self._earlier: tuple[tuple[float, float], ...] = ()  # from which position on, and its start
+        self._start: float | None = None
+        self._before = self._latest = _NEVER  # the earliest starts of the last two spans
+        self._span_ends = -_NEVER
+        self._from = 0.0
 
     def restart(self) -> None:
         """Begin a new stream."""
-        self._earlier: tuple[tuple[float, float], ...] = ()  # from which position on, and its start
-        self._from = 0.0
-        self._start: float | None = None
+        self._earlier = ()
+        self._begin(0.0)
 
     def interrupted(self, stream_seconds: float) -> None:
         """Nothing is captured for a while; the stream goes on at `stream_seconds`, whenever that will be."""
         if self._start is not None:
             self._earlier = (*self._earlier[1 - _INTERRUPTIONS :], (self._from, self._start))
-        self._from, self._start = stream_seconds, None
+        self._begin(stream_seconds)
 
     def arrived(self, stream_seconds: float) -> None:
         """Audio up to `stream_seconds` is here now."""
-        start = time.monotonic() - stream_seconds
-        if self._start is None or start < self._start:
-            self._start = start
+        now = time.monotonic()
+        if now >= self._span_ends:
+            self._before, self._latest, self._span_ends = self._latest, _NEVER, now + _SPAN
+        self._latest = min(self._latest, now - stream_seconds)
+        self._start = min(self._latest, self._before)
 
     def age(self, stream_seconds: float) -> float:
         """Seconds since that position was captured; 0 before any audio."""
@@ -60,6 +68,11 @@ class StreamClock:
         """Unix time of a position."""
         start = self._start_at(stream_seconds)
         return time.time() - (0.0 if start is None else time.monotonic() - (start + stream_seconds))
+
+    def _begin(self, stream_seconds: float) -> None:
+        self._from, self._start = stream_seconds, None
+        self._before = self._latest = _NEVER
+        self._span_ends = -_NEVER
 
     def _start_at(self, stream_seconds: float) -> float | None:
         earlier, current = self._earlier, self._start

@@ -85,3 +85,33 @@ def test_what_follows_an_interruption_has_times_of_its_own(now: list[float]) -> 
         clock.arrived(12.0)
     clock.restart()
     assert clock.age(3.0) == 0.0
+
+
+@pytest.mark.parametrize("drift", [1e-4, -1e-4], ids=["fast", "slow"])
+def test_a_card_that_is_fast_or_slow_moves_no_time_over_a_day(now: list[float], drift: float) -> None:
+    clock = StreamClock()
+    position = 0.0
+    for second in range(0, 86_400, 2):
+        now[0] = 1000.0 + second
+        position = second * (1 + drift)
+        clock.arrived(position)
+    assert clock.unix(position) == pytest.approx(1e9 + now[0], abs=0.01)
+    assert clock.age(position) == pytest.approx(0.0, abs=0.01)
+
+
+def test_blocks_that_were_lost_unseen_move_times_for_seconds_only(now: list[float]) -> None:
+    clock = StreamClock()
+    for second in range(60):
+        now[0] = 1000.0 + second
+        clock.arrived(float(second) if second < 30 else second - 4.0)
+    assert clock.age(55.0) == pytest.approx(0.0)
+    assert clock.unix(55.0) == pytest.approx(1e9 + 1059.0)
+
+
+def test_a_machine_that_is_late_for_some_seconds_moves_no_time(now: list[float]) -> None:
+    clock = StreamClock()
+    for tenth in range(600):
+        now[0] = 1000.0 + tenth / 10
+        late = 5.0 if 300 <= tenth < 380 else 0.0
+        clock.arrived(tenth / 10 - late)
+        assert clock.unix(20.0) == pytest.approx(1e9 + 1020.0)
