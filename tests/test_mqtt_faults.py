@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -278,6 +279,49 @@ def test_a_full_disk_delays_no_final_and_changes_no_order(
     wait_for(lambda: len(firsts(listener.of(FINAL))) == 30, "all finals")
     assert firsts(listener.of(FINAL)) == payloads
     assert publisher.flush(PATIENCE)
+
+
+def test_finals_that_could_not_be_read_for_a_while_are_not_forgotten(
+    mosquitto: Mosquitto,
+    listen: Callable[..., Listener],
+    publish: Callable[..., Publisher],
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listener = listen(mosquitto.port, FINAL)
+    outbox.put("a", FINAL, b"a")
+    fails = True
+    ready = outbox._ready
+
+    def sick() -> sqlite3.Connection:
+        if fails:
+            raise sqlite3.OperationalError("disk I/O error")
+        return ready()
+
+    monkeypatch.setattr(outbox, "_ready", sick)
+    publisher = publish(quick(mosquitto.port))
+    publisher.publish_final("b", "b")
+    wait_for(lambda: listener.of(FINAL) == ["b"], "what is in memory")
+    fails = False
+    publisher.publish_final("c", "c")
+    wait_for(lambda: set(listener.of(FINAL)) == {"a", "b", "c"}, "all finals")
+    assert publisher.flush(PATIENCE)
+
+
+def test_a_disk_that_is_well_again_takes_finals_though_nobody_speaks_and_no_broker_is_there(
+    relay: Relay, publish: Callable[..., Publisher], outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeasr.mqtt.courier._IDLE", 0.05)
+    publisher = publish(quick(relay.port))
+    publisher.publish_final("a", "a")
+    database = outbox._database
+    assert database is not None
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count = {pages}")
+    publisher.publish_final("b", "x" * 10_000)
+    assert publisher.counts.finals_unsaved == 1
+    database.execute("PRAGMA max_page_count = 100000")
+    wait_for(lambda: publisher.counts.finals_unsaved == 0, "the disk")
 
 
 def make_event(session: Session, at: float) -> Event:

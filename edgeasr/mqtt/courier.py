@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -38,11 +39,12 @@ class Courier:
         self._closing = threading.Event()
         self._up = threading.Event()
         self._session = 0
+        self._epoch = outbox.epoch
         self._replies: deque[tuple[int, int, str | None]] = deque()
         self._under_way: dict[int, tuple[Entry, float]] = {}
         self._done: deque[str] = deque()
         self._last = 0
-        self._not_before = 0.0
+        self._not_before = self._next_save = 0.0
         self._complaint = ""
         self.sent = 0
         self._thread = threading.Thread(target=self._run, name="mqtt-courier", daemon=True)
@@ -95,6 +97,7 @@ class Courier:
             except TransientError as error:
                 self._complain(str(error))
             self._check_silence()
+            self._save()
 
     def _start_over(self) -> None:
         self._under_way.clear()
@@ -121,6 +124,11 @@ class Courier:
     def _send(self, session: int) -> None:
         while room := self._window - len(self._under_way):
             batch = self._outbox.pending(after=self._last, limit=room)
+            if self._epoch != self._outbox.epoch:
+                self._epoch = self._outbox.epoch
+                self._start_over()
+                self._not_before = time.monotonic() + _TICK
+                return
             for entry in batch:
                 if session != self._session:
                     return
@@ -131,6 +139,13 @@ class Courier:
                 self._last = entry.seq
             if len(batch) < room:
                 return
+
+    def _save(self) -> None:
+        """Try again what the disk has refused: nobody may say anything more before the power goes."""
+        if self._outbox.unsaved and time.monotonic() >= self._next_save:
+            self._next_save = time.monotonic() + _IDLE
+            with contextlib.suppress(TransientError):  # told when it was refused first
+                self._outbox.save()
 
     def _check_silence(self) -> None:
         if not self._under_way or not self._up.is_set():

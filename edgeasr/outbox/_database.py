@@ -38,6 +38,10 @@ CREATE TABLE IF NOT EXISTS finals (
 ) STRICT
 """
 
+_COLUMNS = "SELECT seq, id, topic, payload, created FROM finals ORDER BY seq"
+_FROM_BOTH_ENDS = (_COLUMNS, f"{_COLUMNS} DESC")
+_KINDS = (int, str, str, bytes, float)
+
 
 def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
@@ -98,20 +102,39 @@ def _prepare(database: sqlite3.Connection) -> None:
     database.execute("SELECT seq, id, topic, payload, created, boot, uptime FROM finals LIMIT 1").fetchone()
 
 
+@contextlib.contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Do all that follows or nothing."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some errors, such as a full disk.
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        raise
+
+
 def set_aside(path: Path) -> list[Row]:
     """Rename a broken file to `….corrupt` (one is kept); return the finals still readable in it."""
     broken = path.with_name(f"{path.name}.corrupt")
     for suffix in _SIDE_FILES:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).replace(broken.with_name(broken.name + suffix))
-    rows = list(_readable(broken))
+    rows = _readable(broken)
     log.error("outbox %s is corrupt: put aside as %s, %d finals saved from it", path, broken, len(rows))
     return rows
 
 
-def _readable(broken: Path) -> Iterator[Row]:
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(broken)) as database:
-        for row in database.execute("SELECT seq, id, topic, payload, created FROM finals ORDER BY seq"):
-            seq, name, topic, payload, created = row
-            if isinstance(seq, int) and isinstance(name, str) and isinstance(topic, str):
-                yield seq, name, topic, bytes(payload), float(created)
+def _readable(broken: Path) -> list[Row]:
+    """Read from both ends up to the damage, in order."""
+    found: dict[int, Row] = {}
+    for query in _FROM_BOTH_ENDS:
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(broken)) as database:
+            for row in database.execute(query):
+                if row[0] in found:
+                    break
+                if all(isinstance(value, kind) for value, kind in zip(row, _KINDS, strict=True)):
+                    found[row[0]] = row
+    return [found[seq] for seq in sorted(found)]

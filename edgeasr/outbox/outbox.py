@@ -9,15 +9,14 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from edgeasr.errors import FatalError, TransientError
-from edgeasr.outbox import _database
+from edgeasr.outbox import _age, _database
 from edgeasr.outbox.incident import Herald, Incident
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
 
     from edgeasr import settings
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MOST_UNSAVED = 256  # finals held in memory while the disk takes none; about an hour of speech
 _SELECT = "SELECT seq, id, topic, payload, created FROM finals WHERE seq > ? ORDER BY seq LIMIT ?"
 _DELETE = "DELETE FROM finals WHERE id = ? RETURNING length(payload)"
@@ -65,18 +63,22 @@ class Outbox:
     ) -> None:
         self._how, self._herald = how, Herald(how.path, on_incident)
         self._lock = threading.Lock()
-        self._boot = _boot_id()
+        self._boot = _age.boot_id()
         self._unsaved: deque[Entry] = deque()
         self._database: sqlite3.Connection | None = None
         self._next = 1
         self._count = 0
         self._bytes = 0
         self._dropped = 0
+        self._epoch = 0
+        self._is_blind = False  # finals in memory were given out while those on the disk could not be read
+        self._is_running = False
         try:
             with self._lock:
                 self._run(lambda _: None)
         except TransientError as error:
             log.warning("%s", error)
+        self._is_running = True
 
     @property
     def dropped(self) -> int:
@@ -89,6 +91,11 @@ class Outbox:
         return len(self._unsaved)
 
     @property
+    def epoch(self) -> int:
+        """Changes where finals came to stand before some that `pending` has returned already: begin with the oldest."""
+        return self._epoch
+
+    @property
     def longest_wait(self) -> float:
         """Seconds of running time since the oldest final on the disk was put; 0 where none waits."""
         with self._lock:
@@ -96,7 +103,7 @@ class Outbox:
                 first = self._run(lambda database: database.execute(_FIRST).fetchone()[0])
             except TransientError:
                 return 0.0
-        return 0.0 if first is None else max(0.0, _uptime() - float(first))
+        return 0.0 if first is None else max(0.0, _age.uptime() - float(first))
 
     def __len__(self) -> int:
         """Return how many finals wait."""
@@ -147,7 +154,10 @@ class Outbox:
             except TransientError:
                 if not self._unsaved:
                     raise
-                found = []
+                found, self._is_blind = [], True
+            else:
+                self._epoch += self._is_blind
+                self._is_blind = False
             self._herald.dropped(self._dropped)
             found += [entry for entry in self._unsaved if entry.seq > after]
             return found[:limit]
@@ -168,6 +178,13 @@ class Outbox:
                     self._unsaved.remove(entry)
                     return
             self._run(delete)
+
+    def save(self) -> None:
+        """Put what the disk has refused so far on it; TransientError where it still refuses."""
+        with self._lock:
+            if self._unsaved:
+                self._run(self._save)
+                self._herald.saved()
 
     def close(self) -> None:
         """Write what is unsaved if the disk takes it, and close the file."""
@@ -190,6 +207,10 @@ class Outbox:
         except sqlite3.Error as error:
             if not _database.is_corrupt(error):
                 raise self._failure(error) from None
+        except FatalError as error:
+            if not self._is_running:
+                raise
+            raise self._failure(error) from None
         self._set_aside()
         try:
             return work(self._ready())
@@ -204,7 +225,7 @@ class Outbox:
         try:
             # Age starts anew: without a trusted clock nobody knows how long the device was off.
             database.execute(
-                "UPDATE finals SET boot = ?1, uptime = ?2 WHERE boot <> ?1", (self._boot, _uptime())
+                "UPDATE finals SET boot = ?1, uptime = ?2 WHERE boot <> ?1", (self._boot, _age.uptime())
             )
             self._count, size, highest = database.execute(_TOTALS).fetchone()
         except sqlite3.Error:
@@ -214,14 +235,15 @@ class Outbox:
         for _ in range(len(self._unsaved)):
             self._unsaved.append(replace(self._unsaved.popleft(), seq=self._next))
             self._next += 1
+        self._epoch += 1
         return database
 
     def _save(self, database: sqlite3.Connection) -> None:
         """Write all unsaved finals in one transaction, and drop what no longer fits."""
-        uptime = _uptime()
+        uptime = _age.uptime()
         count, size = self._count, self._bytes
         database.execute("PRAGMA synchronous = FULL")
-        with _transaction(database):
+        with _database.transaction(database):
             for entry in self._unsaved:
                 row = (entry.seq, entry.id, entry.topic, entry.payload, entry.created, self._boot, uptime)
                 if database.execute(_INSERT, row).rowcount == 1:
@@ -261,27 +283,3 @@ class Outbox:
             f"outbox {self._how.path} cannot be written ({error}): {len(self._unsaved)} finals are kept "
             "in memory only; free some disk space"
         )
-
-
-@contextlib.contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        # SQLite has rolled back by itself after some errors, such as a full disk.
-        with contextlib.suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
-
-
-def _uptime() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _boot_id() -> str:
-    try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"
