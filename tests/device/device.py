@@ -70,6 +70,14 @@ class Device:
     def pid(self) -> int:
         return int(self.show("MainPID"))
 
+    def when(self, name: str) -> float:
+        """Seconds since the machine's boot at which a unit's timestamp was taken, such as ActiveEnter, its READY."""
+        return int(self.show(f"{name}TimestampMonotonic")) / 1e6
+
+    def signal(self, name: str, pid: int) -> float:
+        """Send a signal to a process; return when, in seconds since the machine's boot."""
+        return float(self.run(f"cut -d' ' -f1 /proc/uptime; kill -{name} {pid}"))
+
     def processes(self) -> dict[str, int]:
         """The service's processes by name, each there once."""
         group = f"/sys/fs/cgroup/system.slice/{_PROGRAM}/cgroup.procs"

@@ -53,8 +53,8 @@ def device_with_tpu(device: Device) -> Iterator[Device]:
     device.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl stop edgeasr")
 
 
-def hear_by_tpu(device: Device, name: str, *, other_than: int = 0) -> dict[str, int]:
-    """Have a recording heard by the Edge TPU, driven by a process other than one before; return the processes.
+def hear_by_tpu(device: Device, name: str, *, other_than: int = 0) -> int:
+    """Have a recording heard by the Edge TPU, driven by a process other than one before; return that process.
 
     It takes over where speech begins, so that its process has to be ready by then; the last thing that this does before
     it says so is to take its real-time priority, which it shows outside too.
@@ -65,25 +65,24 @@ def hear_by_tpu(device: Device, name: str, *, other_than: int = 0) -> dict[str, 
     assert final["accelerator"] == "edgetpu"
     state = device.subscriber.values(Kind.STATE)[-1]
     assert (state["accelerator"], state["state"]) == ("edgetpu", "listening")
-    return device.processes()
+    return device.processes()["edgeasr-tpu"]
 
 
 def test_the_process_that_drives_it_is_replaced_while_the_cpu_goes_on(device_with_tpu: Device) -> None:
     device = device_with_tpu
     device.until_listening()
-    found = hear_by_tpu(device, "weather")
+    pid, driver = device.pid, hear_by_tpu(device, "weather")
     for signal in ("KILL", "STOP"):
-        before, driver = len(device.events()), found["edgeasr-tpu"]
+        before = len(device.events())
         status = device.run(f"cat /proc/{driver}/status")
         assert "NoNewPrivs:\t1" in status
         assert "Seccomp:\t2" in status
         final = device.hear("walk", amid=f"kill -{signal} {driver}")
         assert final["accelerator"] == "cpu"
         device.await_event("accelerator_lost", before)
-        after = hear_by_tpu(device, "weather", other_than=driver)
+        driver = hear_by_tpu(device, "weather", other_than=driver)
         device.await_event("accelerator_back", before)
         events = [name for name in device.events(before) if name.startswith("accelerator")]
         assert events == ["accelerator_lost", "accelerator_back"]
-        assert after["edgeasr"] == found["edgeasr"]
+        assert device.pid == pid
         LOG.info("SIG%s: the CPU went on, and the TPU came back", signal)
-        found = after

@@ -50,9 +50,10 @@ def test_a_daemon_that_is_killed_is_started_again_and_leaves_no_process_behind(d
     device.hear("weather")
     found, restarts = device.processes(), int(device.show("NRestarts"))
     finals = [final["id"] for final in device.subscriber.finals()]
-    device.run(f"kill -KILL {found['edgeasr']}")
+    killed = device.signal("KILL", found["edgeasr"])
     device.until_replaced(found["edgeasr"])
     device.until_listening()
+    LOG.info("READY again %.1f s after SIGKILL", device.when("ActiveEnter") - killed)
     assert int(device.show("NRestarts")) == restarts + 1
     assert not set(device.processes().values()) & set(found.values())
     assert device.run("pgrep -c edgeasr-mic") == "1"
