@@ -127,3 +127,13 @@ def test_the_rules_know_the_stick_before_and_after_its_firmware_and_the_card() -
     for vendor, product in (("1a6e", "089a"), ("18d1", "9302")):
         assert any(f'=="{vendor}", ATTR{{idProduct}}=="{product}"' in line for line in lines)
     assert any('SUBSYSTEM=="apex"' in line for line in lines)
+
+
+def test_a_reload_is_waited_for_where_systemd_can() -> None:
+    lines = (FOLDER / "notify-reload.conf").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        "[Service]",
+        "Type=notify-reload",
+        "ExecReload=",
+    ]
+    assert settings_of("edgeasr.service")["ExecReload"] == ["/bin/kill -HUP $MAINPID"], "elsewhere"

@@ -24,7 +24,7 @@ from edgeasr.daemon.journal import set_up_logging
 from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.mute import MuteFile
 from edgeasr.daemon.narrator import Narrator
-from edgeasr.daemon.notify import Watchdog, notify
+from edgeasr.daemon.notify import Watchdog, notify, reloading
 from edgeasr.daemon.operator import Operator
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.daemon.supervised import Listener, Supervisor, open_supervised
@@ -123,6 +123,7 @@ class Daemon:
                 root=self._root,
                 tuner=tuner,
             )
+            governor = GovernorWatch(settings.tuning.governor, self._root)
             operator = Operator(
                 control,
                 engine,
@@ -132,12 +133,12 @@ class Daemon:
                 mute_file=MuteFile(state_folder),
                 hotwords=Hotwords(hotwords_file, engine, told),
                 reload=self._reload,
+                adopt=lambda new: _adopt(new, engine, messenger, governor),
             )
             operator.begin()
             control.start(messenger.respond)
             messenger.start(encoder.accelerator)
             tuner.settle()
-            governor = GovernorWatch(settings.tuning.governor, self._root)
             supervisor = Supervisor(encoder, governor, messenger)
             alarms = Alarms(self._health.sensors, messenger)
             rooms = _Rooms(engine, ear, operator, control, messenger, supervisor, alarms)
@@ -176,9 +177,10 @@ class Daemon:
             rooms.supervisor.look()
             replaced = {"microphone": ear.replacements, "encoder": rooms.supervisor.replacements}
             rooms.alarms.look(engine.settings.quality, replaced)
-            if self._reread.is_set():
+            if self._reread.is_set() and ready and not engine.loading:
                 self._reread.clear()
-                operator.reread()
+                with reloading():
+                    operator.reread()
             turns += 1
             if not watchdog.progress(ear.captured, engine.processed):
                 watchdog.waiting(turns, ear.attempts if ear.is_open else turns)
@@ -194,6 +196,13 @@ class Daemon:
             audio_dropped=rooms.ear.dropped,
             commands_refused=rooms.control.refused,
         )
+
+
+def _adopt(settings: Settings, engine: Engine, messenger: Messenger, governor: GovernorWatch) -> None:
+    """Let each room take over what may change while it runs."""
+    engine.adopt(settings)
+    messenger.adopt(settings)
+    governor.follow(settings.tuning.governor)
 
 
 def run_daemon(

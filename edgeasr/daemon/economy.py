@@ -65,8 +65,7 @@ class QualityWatch:
     def __init__(
         self, settings: Settings, sensors: Sensors, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        audio = settings.audio
-        self._is_on = settings.quality.adaptive and (audio.source is not AudioSource.FILE or audio.realtime)
+        self._is_on = _can_press(settings)
         self._ladder = QualityLadder(settings.quality)
         self._sensors, self._clock = sensors, clock
         self._next_look = clock() + _LOOK_SECONDS
@@ -79,6 +78,11 @@ class QualityWatch:
     def level(self) -> QualityLevel:
         """The level in use."""
         return self._ladder.level
+
+    def adopt(self, settings: Settings) -> Change | None:
+        """Go on with other settings; return the step that follows, if any."""
+        self._is_on = _can_press(settings)
+        return self._ladder.adopt(settings.quality, is_on=self._is_on)
 
     def chunk(self, audio_seconds: float, busy_seconds: float, backlog_seconds: float) -> Change | None:
         """Count a chunk; return the step that is due, if any."""
@@ -97,3 +101,8 @@ class QualityWatch:
         self._next_look = now + _LOOK_SECONDS
         self._audio = self._busy = 0.0
         return self._ladder.observe(self.pressure, now)
+
+
+def _can_press(settings: Settings) -> bool:
+    audio = settings.audio
+    return settings.quality.adaptive and (audio.source is not AudioSource.FILE or audio.realtime)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgeasr.daemon.health import Health
     from edgeasr.daemon.messages import Messenger
     from edgeasr.daemon.narrator import Narrator
+    from edgeasr.daemon.quality import Change
     from edgeasr.decoder import Vocabulary
     from edgeasr.pipeline import DeferredDecoder, Recogniser, Update
     from edgeasr.settings import Settings, UserWord
@@ -103,8 +104,12 @@ class Engine:
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings, as far as they can change now; the decoder has to be there."""
         self.settings = settings
-        self._retune()
         self._narrator.write_as(settings.text)
+        change = self._quality.adopt(settings)
+        if change is None:
+            self._retune()
+        else:
+            self._step(change)
 
     def make_vocabulary(self, told: Sequence[UserWord]) -> Vocabulary:
         """Make the configuration's words and those told ready, in any thread; ConfigError where that fails."""
@@ -129,12 +134,16 @@ class Engine:
         if self._decoder.ready:
             change = self._quality.chunk(audio, busy, ear.waiting / SAMPLE_RATE)
             if change is not None:
-                self._health.quality = change.level
-                self._retune()
-                self._messenger.quality(change, self._quality.pressure, self._health)
+                self._step(change)
         if ear.dropped > self._audio_lost:
             self._messenger.audio_dropped(ear.dropped)
             self._audio_lost = ear.dropped
+
+    def _step(self, change: Change) -> None:
+        """Take more or less care, and say so."""
+        self._health.quality = change.level
+        self._retune()
+        self._messenger.quality(change, self._quality.pressure, self._health)
 
     def _end_lost(self, ear: Ear) -> None:
         """End the utterance whose microphone was lost: what follows, whenever it does, belongs to another."""

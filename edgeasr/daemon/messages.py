@@ -11,15 +11,15 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from edgeasr.capture import SAMPLE_RATE
-from edgeasr.daemon import discovery, prometheus
+from edgeasr.daemon import discovery
+from edgeasr.daemon.archive import Archive
 from edgeasr.daemon.mute import OFF, ON
 from edgeasr.daemon.notify import notify
-from edgeasr.daemon.quality import Cause
+from edgeasr.daemon.prometheus import HealthFile
 from edgeasr.daemon.state import DaemonState, Part, StateReport
 from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Publisher, Topics
 from edgeasr.outbox import Outbox
-from edgeasr.transcript import TranscriptLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edgeasr.daemon.quality import Change, Pressure
     from edgeasr.mqtt import Inbox
     from edgeasr.outbox import Incident
-    from edgeasr.settings import Settings, Transcripts
+    from edgeasr.settings import Settings
     from edgeasr.transcript import Event
 
 _LOG = logging.getLogger(__name__)
@@ -52,9 +52,10 @@ class Messenger:
         self._publisher: Publisher | None = None
         self._early: deque[str] = deque(maxlen=_EARLY_EVENTS)
         self._outbox: Outbox | None = None
-        self._prometheus_file, self._fault = settings.health.prometheus_file, ""
+        self._file = HealthFile(settings.health.prometheus_file, settings.device.id)
         self._samples_told, self._next_drop_telling = 0, 0.0
-        self._log = self._open_log(settings.transcripts)
+        self._archive = Archive(settings.transcripts, self._tell_of_archive)
+        self._stack.callback(self._archive.close)
         self._refused: set[str] = set()
         if settings.mqtt.enabled:
             outbox = self._outbox = self._stack.enter_context(Outbox(settings.outbox, self._tell_incident))
@@ -69,6 +70,13 @@ class Messenger:
             self._publisher.publish_state(self._state.payload())
             self.discover()
             self._publisher.start()
+
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings, as far as they can change now."""
+        self._archive.adopt(settings.transcripts)
+        self._file.adopt(settings.health.prometheus_file)
+        if self._outbox:
+            self._outbox.adopt(settings.outbox)
 
     def enter(self, state: DaemonState, why: str = "") -> None:
         """Change the published state."""
@@ -106,8 +114,7 @@ class Messenger:
         payload = event.to_json()
         if self._publisher:
             self._publisher.publish_final(event.id, payload)
-        if self._log:
-            self._log.write(payload, event.clock)
+        self._archive.keep(payload, event)
         _LOG.info("final %s, %d words, %.0f ms", event.id, len(event.words), event.latency_ms)
 
     def partial(self, event: Event) -> None:
@@ -135,9 +142,8 @@ class Messenger:
 
     def quality(self, change: Change, pressure: Pressure, health: Health) -> None:
         """Say that the search steps down or up."""
-        is_worse = change.cause is not Cause.NONE
         message = f"quality goes from {change.before.value} to {change.level.value}: {change.cause.value}"
-        (_LOG.warning if is_worse else _LOG.info)("%s", message)
+        (_LOG.warning if change.is_worse else _LOG.info)("%s", message)
         with self._lock:
             self._state.quality = change.level.value
             payload = self._state.payload()
@@ -149,7 +155,8 @@ class Messenger:
             "before": change.before.value,
             "cause": change.cause.name.lower(),
         }
-        self.event("quality_changed", "warning" if is_worse else "info", message, {**names, **figures})
+        severity = "warning" if change.is_worse else "info"
+        self.event("quality_changed", severity, message, {**names, **figures})
         self.health_of_utterance(health)
 
     def audio_dropped(self, samples: int) -> None:
@@ -168,11 +175,7 @@ class Messenger:
     def _publish_health(self, values: Mapping[str, Any]) -> None:
         if self._publisher:
             self._publisher.publish_health(json.dumps(values))
-        if self._prometheus_file:
-            fault = prometheus.write(self._prometheus_file, prometheus.render(values, self._topics.device))
-            if fault and fault != self._fault:
-                _LOG.warning("%s", fault)
-            self._fault = fault or ""
+        self._file.write(values)
 
     def microphone_lost(self, why: str) -> None:
         """Say that there is nothing to hear."""
@@ -241,12 +244,8 @@ class Messenger:
     def _tell_incident(self, incident: Incident) -> None:
         self.event(incident.kind.value, "error", incident.message, incident.details)
 
-    def _open_log(self, how: Transcripts) -> TranscriptLog | None:
-        if not how.enabled:
-            return None
-        _LOG.warning("what is said is kept as text in %s, as transcripts.enabled asks for", how.folder)
-        log = TranscriptLog(how, lambda fault: self.event("transcript_log_failed", "error", fault))
-        return self._stack.enter_context(log)
+    def _tell_of_archive(self, fault: str) -> None:
+        self.event("transcript_log_failed", "error", fault)
 
     def _change(self, change: Callable[[], bool]) -> None:
         """Change the state's report; where that shows, publish it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _SHARE = 4  # feeds at most this often in the time that systemd waits
 
@@ -25,6 +26,17 @@ def notify(*lines: str) -> None:
             channel.sendto("\n".join(lines).encode(), address)
     except OSError:
         return
+
+
+@contextlib.contextmanager
+def reloading() -> Iterator[None]:
+    """Tell systemd that the configuration is read again, and when that is over: it waits with `Type=notify-reload`."""
+    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    notify("RELOADING=1", f"MONOTONIC_USEC={now}")
+    try:
+        yield
+    finally:
+        notify("READY=1")
 
 
 class Watchdog:

@@ -43,10 +43,12 @@ class Operator:
         mute_file: MuteFile,
         hotwords: Hotwords,
         reload: Callable[[], Settings] | None,
+        adopt: Callable[[Settings], None],
     ) -> None:
         self._control, self._engine, self._ear = control, engine, ear
         self._narrator, self._messenger = narrator, messenger
-        self._mute_file, self._hotwords, self._reload = mute_file, hotwords, reload
+        self._mute_file, self._hotwords = mute_file, hotwords
+        self._reload, self._adopt = reload, adopt
         self._began = time.monotonic()
         self._actions: Mapping[CommandName, Callable[[Command], Mapping[str, object]]] = {
             CommandName.PING: self._ping,
@@ -109,7 +111,7 @@ class Operator:
         except EdgeasrError as error:
             self._messenger.event("config_error", "error", str(error))
             raise RefusedError(ErrorCode.CONFIG, f"the configuration stays as it was: {error}") from None
-        self._engine.adopt(change.settings)
+        self._adopt(change.settings)
         if any(name.startswith("vocabulary.") for name in change.applied):
             self._hotwords.refresh()
         logging.getLogger().setLevel(change.settings.logging.level.value.upper())

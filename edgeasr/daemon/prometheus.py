@@ -6,6 +6,7 @@ Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,8 @@ from edgeasr.daemon.quality import QualityLevel
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
 
 # key of the health report: name, type, help; keys with objects carry a label
 _SINGLE: Final = (
@@ -45,6 +48,31 @@ _UTTERANCE: Final = (
     ("queue_wait_ms", "last_utterance_queue_wait_milliseconds", "Longest wait of its audio."),
     ("audio_seconds", "last_utterance_audio_seconds", "Its length."),
 )
+
+
+class HealthFile:
+    """Where the collector finds the figures, if anywhere; may change while the daemon runs."""
+
+    def __init__(self, path: Path | None, device: str) -> None:
+        self._path, self._device, self._fault = path, device, ""
+
+    def adopt(self, path: Path | None) -> None:
+        """Write elsewhere from now on; the old file goes, since it would tell figures of the past for ever."""
+        if path == self._path:
+            return
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+        self._path = path
+
+    def write(self, health: Mapping[str, Any]) -> None:
+        """Replace the file; one that cannot be written is in the log, once."""
+        if self._path is None:
+            return
+        fault = write(self._path, render(health, self._device)) or ""
+        if fault and fault != self._fault:
+            _LOG.warning("%s", fault)
+        self._fault = fault
 
 
 def render(health: Mapping[str, Any], device: str) -> str:

@@ -23,6 +23,7 @@ class Cause(Enum):
     """What presses; the value is a text for `quality_changed`."""
 
     NONE = "no pressure any more"
+    OFF = "quality.adaptive is switched off"
     CPU = "the CPU is too slow"
     BACKLOG = "audio waits"
     THERMAL = "the machine is too hot"
@@ -48,6 +49,11 @@ class Change:
     before: QualityLevel
     level: QualityLevel
     cause: Cause
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it leads down."""
+        return _LADDER.index(self.level) > _LADDER.index(self.before)
 
 
 _LADDER: Final = tuple(QualityLevel)
@@ -76,6 +82,18 @@ class QualityLadder:
         self._heat = self._battery = 0
         self._calm_since: float | None = None
         self._last_down = self._last_up = float("-inf")
+
+    def adopt(self, how: settings.Quality, *, is_on: bool) -> Change | None:
+        """Go by other limits from now on; where it is switched off, return the step back to FULL, if there is one."""
+        if how.hold != self._how.hold:
+            self._hold = how.hold
+        self._how = how
+        if is_on or self.level is QualityLevel.FULL:
+            return None
+        before, self.level = self.level, QualityLevel.FULL
+        self._heat = self._battery = 0
+        self._calm_since = None
+        return Change(before, self.level, Cause.OFF)
 
     def observe(self, pressure: Pressure, now: float) -> Change | None:
         """Take readings at a monotonic time; return the step that follows, if any."""

@@ -10,7 +10,7 @@ from edgeasr.settings import adopt, changed
 if TYPE_CHECKING:
     from edgeasr.settings import Settings
 
-_SECTIONS: Final = ("text.", "partials.", "endpoint.", "vocabulary.")
+_SECTIONS: Final = ("text.", "partials.", "endpoint.", "vocabulary.", "quality.", "transcripts.")
 _LIVE: Final = frozenset(
     {
         "vad.hang_over",
@@ -21,6 +21,11 @@ _LIVE: Final = frozenset(
         "decoder.word_score",
         "decoder.least_confidence",
         "health.interval",
+        "health.prometheus_file",
+        "outbox.max_age",
+        "outbox.max_bytes",
+        "outbox.max_count",
+        "tuning.governor",
         "logging.level",
     }
 )

@@ -59,6 +59,11 @@ class GovernorWatch:
         self._next = clock()
         self._attempts = 0
 
+    def follow(self, policy: GovernorPolicy) -> None:
+        """Wish what another policy asks for, at the next look."""
+        if policy != self._policy:
+            self._policy, self._next = policy, self._clock()
+
     def look(self) -> str | None:
         """To be called often; returns a sentence once for each time that the governor stays another one."""
         if self._clock() < self._next:

@@ -122,6 +122,23 @@ def test_far_beyond_a_limit_two_levels_go_at_once() -> None:
         assert climb(QualityLadder(HOW), pressure, 0, 100) == [(0, LOW)]
 
 
+def test_other_limits_count_at_once_and_the_level_stays_what_it_was() -> None:
+    ladder = QualityLadder(HOW)
+    assert climb(ladder, BUSY, 0, 3) == [(0, REDUCED), (2, LOW)]
+    assert ladder.adopt(replace(HOW, rtf=0.99, hold=3.0), is_on=True) is None
+    assert climb(ladder, BUSY, 3, 10) == [], "no pressure any more, and no calm either"
+    assert climb(ladder, CALM, 20, 10) == [(23, REDUCED), (27, FULL)]
+
+
+def test_switched_off_it_goes_back_to_full_care_and_says_so() -> None:
+    ladder = QualityLadder(HOW)
+    climb(ladder, BUSY, 0, 3)
+    change = ladder.adopt(replace(HOW, adaptive=False), is_on=False)
+    assert change is not None
+    assert (change.before, change.level, change.cause, change.is_worse) == (LOW, FULL, Cause.OFF, False)
+    assert ladder.adopt(replace(HOW, adaptive=False), is_on=False) is None
+
+
 def test_no_level_asks_for_more_than_the_settings_do() -> None:
     base = settings.Settings()
     modest = replace(base, decoder=replace(base.decoder, beam=10, beam_tokens=4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -108,8 +109,10 @@ class House:
         return self.events(PARTIAL)[-1]
 
     def open_recordings(self) -> list[str]:
-        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
-        names = [str(link.readlink()) for link in links if link.is_symlink()]
+        names = []
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                names.append(str(link.readlink()))
         return [name for name in names if name in {str(path) for path in SPOKEN}]
 
     def log(self) -> str:

@@ -130,3 +130,13 @@ def test_the_helper_takes_three_words_from_a_plain_file_and_nothing_else(
     assert main(["follow", "--wish", str(file), "--state", str(state), "--root", str(machine.root)]) == 0
     assert machine.governor() == {"ondemand"}
     assert "holds no wish" in capsys.readouterr().err
+
+
+def test_another_policy_counts_at_once(machine: Machine) -> None:
+    watch = machine.watch(GovernorPolicy.PERFORMANCE)
+    machine.turn(watch)
+    assert machine.governor() == {"performance"}
+    machine.now -= WATCH_SECONDS - 0.1  # it would not look yet
+    watch.follow(GovernorPolicy.LEAVE)
+    machine.turn(watch)
+    assert machine.governor() == {"ondemand"}
