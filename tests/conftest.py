@@ -29,12 +29,12 @@ collect_ignore = ["device"]
 PATIENCE = 20.0  # seconds until a test that waits for something gives up
 
 
-def wait_for(condition: Callable[[], Any], what: str = "the awaited") -> None:
+def wait_for(condition: Callable[[], Any], what: str = "the awaited", seconds: float = PATIENCE) -> None:
     """Return as soon as the condition holds; fail the test after a long time."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not come about in {PATIENCE:g} s")
+            pytest.fail(f"{what} did not come about in {seconds:g} s")
         time.sleep(0.01)
 
 

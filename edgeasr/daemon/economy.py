@@ -68,8 +68,7 @@ class QualityWatch:
         self._is_on = _can_press(settings)
         self._ladder = QualityLadder(settings.quality)
         self._sensors, self._clock = sensors, clock
-        self._next_look = clock() + _LOOK_SECONDS
-        self._next_sensing = clock()
+        self._next_look = self._next_sensing = clock()
         self._audio = self._busy = 0.0
         self._sensed: tuple[float | None, bool, float | None] = (None, False, None)
         self.pressure = Pressure(0.0, 0.0)
@@ -88,9 +87,11 @@ class QualityWatch:
         """Count a chunk; return the step that is due, if any."""
         if not self._is_on:
             return None
+        now = self._clock()
+        if not self._audio:  # one chunk alone, such as the first after a pause, says nothing
+            self._next_look = now + _LOOK_SECONDS
         self._audio += audio_seconds
         self._busy += busy_seconds
-        now = self._clock()
         if now < self._next_look:
             return None
         if now >= self._next_sensing:
@@ -98,7 +99,6 @@ class QualityWatch:
             heat = max(self._sensors.temperatures().values(), default=None)
             self._sensed = heat, self._sensors.is_throttled(), self._sensors.battery_percent()
         self.pressure = Pressure(self._busy / self._audio, backlog_seconds, *self._sensed)
-        self._next_look = now + _LOOK_SECONDS
         self._audio = self._busy = 0.0
         return self._ladder.observe(self.pressure, now)
 

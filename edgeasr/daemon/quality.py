@@ -128,8 +128,10 @@ class QualityLadder:
         if cause is Cause.NONE:
             self._last_up = now
         else:
-            is_relapse = now - self._last_up < _RELAPSE
-            self._hold = min(self._hold * 2, self._how.hold * _LONGEST_HOLD) if is_relapse else self._how.hold
+            if self._last_up > self._last_down:  # the first of the steps down, however many follow
+                is_relapse = now - self._last_up < _RELAPSE
+                longer = min(self._hold * 2, self._how.hold * _LONGEST_HOLD)
+                self._hold = longer if is_relapse else self._how.hold
             self._last_down = now
         return Change(before, self.level, cause)
 

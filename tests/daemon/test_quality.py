@@ -15,11 +15,12 @@ from edgeasr import settings
 from edgeasr.bundle import locate
 from edgeasr.capture import SAMPLE_RATE
 from edgeasr.daemon import engine as engine_module
-from edgeasr.daemon.economy import economise
+from edgeasr.daemon.economy import QualityWatch, economise
 from edgeasr.daemon.engine import Engine
 from edgeasr.daemon.health import Health
 from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.quality import Cause, Pressure, QualityLadder, QualityLevel
+from edgeasr.daemon.sensors import Sensors
 from edgeasr.daemon.state import StateReport
 from edgeasr.decoder import BeamDecoder
 from edgeasr.encoder import Accelerator
@@ -85,6 +86,31 @@ def test_who_relapses_waits_longer() -> None:
         waits.append(steps[0][0] - now - 3)
         now = steps[0][0] + 5
     assert waits == [20, 40, 80, 160, 320, 320, 320]
+
+
+def test_a_relapse_counts_once_however_many_steps_it_takes_down() -> None:
+    ladder = QualityLadder(HOW)
+    assert ladder.observe(BUSY, 0) is not None
+    assert climb(ladder, CALM, 3, 21) == [(23, FULL)]
+    assert climb(ladder, BUSY, 25, 6) == [(25, REDUCED), (27, LOW), (29, LEAST)]
+    assert climb(ladder, CALM, 31, 41) == [(71, LOW)]
+
+
+def test_one_chunk_that_takes_long_is_no_pressure(tmp_path: Path) -> None:
+    now = 1000.0
+    watch = QualityWatch(settings.Settings(), Sensors(tmp_path), lambda: now)
+    for pause in (5.0, 60.0):  # while the words are loaded; without a microphone
+        now += pause
+        assert watch.chunk(0.09, 0.2, 0.0) is None, "the first after a pause"
+        for _ in range(30):
+            now += 0.09
+            assert watch.chunk(0.09, 0.005, 0.0) is None
+    for _ in range(30):
+        now += 0.2
+        if change := watch.chunk(0.09, 0.2, 0.0):
+            break
+    assert change is not None
+    assert change.cause is Cause.CPU
 
 
 @pytest.mark.parametrize(
