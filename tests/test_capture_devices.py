@@ -36,9 +36,24 @@ def proc(tmp_path: Path) -> Path:
 
 def test_without_pyaudio_the_kernel_names_the_cards_that_record(proc: Path) -> None:
     assert [(device.alsa_id, device.name) for device in list_devices(proc=proc)] == [
-        ("Device", "USB PnP Sound Device"),
-        ("seeed4mic", "seeed-4mic"),
+        ("Device", "USB PnP Sound Device (hw:1,0)"),
+        ("seeed4mic", "seeed-4mic (hw:3,0)"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        ("hw:CARD=Device,DEV=0", "USB PnP Sound Device (hw:1,0)"),
+        ("hw:1,0", "USB PnP Sound Device (hw:1,0)"),
+        ("hw:3", "seeed-4mic (hw:3,0)"),
+        ("plughw:seeed4mic,1", "seeed-4mic (hw:3,1)"),
+        ("seeed4mic", "seeed-4mic (hw:3,0)"),
+    ],
+)
+def test_without_pyaudio_too_a_device_is_found_by_its_number(proc: Path, wanted: str, name: str) -> None:
+    (proc / "asound/card3/pcm1c").mkdir()
+    assert find_device(list_devices(proc=proc), wanted).name == name
 
 
 def test_no_sound_in_the_kernel_is_no_devices(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from conftest import PATIENCE, Listener, Mosquitto, wait_for
 
 from edgeasr import settings
 from edgeasr.mqtt import Inbox, Kind, Message, Publisher, Topics
+from edgeasr.mqtt.visit import fetch
 from edgeasr.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ USERS = ("kitchen", "cellar", "subscriber", "operator", "homeassistant")
 KITCHEN, CELLAR = Topics("edgeasr", "kitchen"), Topics("edgeasr", "cellar")
 CONFIG = "homeassistant/device/edgeasr_kitchen/config"
 HEARD = (Kind.MUTE_SET, Kind.COMMAND)
+READ = (Kind.AVAILABILITY, Kind.STATE, Kind.HEALTH)  # its own, by `edgeasr status`
 SPOKEN = [kind for kind in Kind if kind not in HEARD]
 
 
@@ -97,6 +99,19 @@ def test_each_hears_what_is_for_them_and_no_more(
     assert {topic for topic, _, _ in listener.heard} == expected
 
 
+def test_a_device_is_told_how_it_is_and_none_how_another_one_is(
+    broker: Mosquitto, device: tuple[Publisher, list[Message]], tmp_path: Path
+) -> None:
+    device[0].publish_state("state")
+    device[0].publish_health("health")
+    for user, told in (("kitchen", set(READ)), ("cellar", set())):
+        secret = tmp_path / "secret"
+        secret.write_text(f"{user}'s\n")
+        how = settings.Mqtt(host="127.0.0.1", port=broker.port, username=user, password_file=secret)
+        seconds = PATIENCE if told else 0.5
+        assert set(fetch(how, "kitchen", READ, seconds)) == told
+
+
 def test_operators_command_and_others_do_not(
     connect: Callable[[str], Listener], device: tuple[Publisher, list[Message]]
 ) -> None:
@@ -109,8 +124,13 @@ def test_operators_command_and_others_do_not(
     operator = connect("operator").client
     operator.publish(CELLAR.of(Kind.COMMAND), "another's", qos=1).wait_for_publish(PATIENCE)
     operator.publish(KITCHEN.of(Kind.COMMAND), "operator", qos=1)
-    wait_for(lambda: len(heard) >= 2, "mute and command")
-    assert [(one.topic, one.payload) for one in heard] == [
+
+    def told() -> list[tuple[str, bytes]]:
+        own = {KITCHEN.of(kind) for kind in READ}
+        return [(one.topic, one.payload) for one in heard if one.topic not in own]
+
+    wait_for(lambda: len(told()) >= 2, "mute and command")
+    assert told() == [
         (KITCHEN.of(Kind.MUTE_SET), b"ON"),
         (KITCHEN.of(Kind.COMMAND), b"operator"),
     ]

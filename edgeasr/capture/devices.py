@@ -18,6 +18,8 @@ PROC: Final = Path("/proc")
 _CARD = re.compile(r"^\s*(\d+)\s+\[(\S+)\s*\]:\s*(?:\S+\s+-\s+)?(.*)$")
 # PortAudio's names of ALSA hardware end in "(hw:1,0)"
 _HARDWARE = re.compile(r"\(hw:(\d+),(\d+)\)")
+# Its folder in /proc, for recording
+_CAPTURE = re.compile(r"^pcm(\d+)c$")
 # hw:CARD=Device,DEV=0 | plughw:Device | hw:1,0
 _ALSA_NAME = re.compile(r"^(?:plug)?hw:(?:CARD=)?([^,]+)(?:,(?:DEV=)?(\d+))?$")
 
@@ -29,6 +31,8 @@ class Card:
     number: int
     alsa_id: str
     name: str
+    inputs: tuple[int, ...] = ()
+    """Numbers of its devices that record; empty where the kernel does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,23 @@ def alsa_cards(proc: Path = PROC) -> tuple[Card, ...]:
         text = (proc / "asound" / "cards").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ()
-    found = [Card(int(m[1]), m[2], m[3].strip()) for line in text.splitlines() if (m := _CARD.match(line))]
-    return tuple(card for card in found if _records(proc / "asound" / f"card{card.number}"))
+    cards = []
+    for found in filter(None, map(_CARD.match, text.splitlines())):
+        inputs = _inputs(proc / "asound" / f"card{found[1]}")
+        if inputs is None or inputs:
+            cards.append(Card(int(found[1]), found[2], found[3].strip(), inputs or ()))
+    return tuple(cards)
 
 
 def list_devices(audio: Any = None, proc: Path = PROC) -> tuple[InputDevice, ...]:
-    """All inputs that the PyAudio instance `audio` offers; ALSA's cards where it is None."""
+    """All inputs that the PyAudio instance `audio` offers; ALSA's, in or out of use, where it is None."""
     cards = alsa_cards(proc)
     if audio is None:
-        return tuple(InputDevice(card.name, None, card.alsa_id, None, None) for card in cards)
+        return tuple(
+            InputDevice(name, None, card.alsa_id, None, None)
+            for card in cards
+            for name in _hardware_names(card)
+        )
     ids = {card.number: card.alsa_id for card in cards}
     default = _default_index(audio)
     devices = []
@@ -131,9 +143,14 @@ def _default_index(audio: Any) -> int | None:
         return None
 
 
-def _records(card: Path) -> bool:
+def _hardware_names(card: Card) -> list[str]:
+    """Name a card's inputs as PortAudio does."""
+    return [f"{card.name} (hw:{card.number},{number})" for number in card.inputs] or [card.name]
+
+
+def _inputs(card: Path) -> tuple[int, ...] | None:
     try:
-        entries = [entry.name for entry in card.iterdir()]
+        found = [_CAPTURE.match(entry.name) for entry in card.iterdir()]
     except OSError:
-        return True
-    return any(name.startswith("pcm") and name.endswith("c") for name in entries)
+        return None
+    return tuple(sorted(int(one[1]) for one in found if one))

@@ -105,12 +105,16 @@ def test_a_card_that_only_plays(fake: FakeMachine) -> None:
     assert "no sound card can record" in fake.finding(Area.SOUND).sentence
 
 
-def test_a_card_and_the_microphone_that_the_settings_name(fake: FakeMachine) -> None:
+@pytest.mark.parametrize("wanted", ["pnp", "hw:CARD=Device", "hw:CARD=Device,DEV=0", "hw:0,0"])
+def test_a_card_and_the_microphone_that_the_settings_name(fake: FakeMachine, wanted: str) -> None:
     add_card(fake)
-    assert [finding.level for finding in fake.findings(Area.SOUND, audio__device="pnp")] == [
-        Level.OK,
-        Level.OK,
-    ]
+    found = [finding.level for finding in fake.findings(Area.SOUND, audio__device=wanted)]
+    assert found == [Level.OK, Level.OK]
+
+
+def test_a_microphone_that_no_card_has(fake: FakeMachine) -> None:
+    add_card(fake)
+    assert "DEV=1" in fake.worst(Area.SOUND, audio__device="hw:CARD=Device,DEV=1").sentence
     missing = fake.worst(Area.SOUND, audio__device="hw:CARD=Other")
     assert missing.level is Level.FAULT
     assert 'no microphone matches "hw:CARD=Other"' in missing.sentence
