@@ -19,6 +19,7 @@ from tools.virtual_device import CommandError
 
 if TYPE_CHECKING:
     import subprocess
+    from contextlib import AbstractContextManager
 
     from device.subscriber import Subscriber
     from tools.virtual_device import Machine
@@ -121,8 +122,9 @@ class Device:
         sound = f"aplay -q -D hw:Loopback,0,0 /root/speech/{name}.wav"
         self.run(f"{sound} & sleep {AMID_SECONDS}; {amid} && wait $!")
 
-    def start_playing(self, name: str) -> subprocess.Popen[bytes]:
-        return self.machine.start(f"aplay -q -D hw:Loopback,0,0 /root/speech/{name}.wav")
+    def playing(self, name: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """Play a recording meanwhile."""
+        return self.machine.started(f"aplay -q -D hw:Loopback,0,0 /root/speech/{name}.wav")
 
     def await_finals(self, count: int) -> list[dict[str, Any]]:
         """All finals so far, as soon as there are so many."""

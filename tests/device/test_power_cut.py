@@ -22,20 +22,21 @@ def test_finals_that_wait_outlive_a_power_cut(device: Device) -> None:
     device.run("systemctl stop mosquitto")
     made: list[str] = []
     news: queue.Queue[str] = queue.Queue()
-    log = device.machine.start(f"journalctl -u edgeasr -o cat -f --after-cursor='{device.mark()}'")
+    with device.machine.started(f"journalctl -u edgeasr -o cat -f --after-cursor='{device.mark()}'") as log:
 
-    def read() -> None:
-        assert log.stdout
-        for line in log.stdout:
-            if found := FINAL.match(line):
-                news.put(found[1].decode())
+        def read() -> None:
+            assert log.stdout
+            for line in log.stdout:
+                if found := FINAL.match(line):
+                    news.put(found[1].decode())
 
-    threading.Thread(target=read, daemon=True).start()
-    for name in NAMES:
-        device.play(name)
-        made.append(news.get(timeout=PATIENCE))  # one by one: without a pause they would be one utterance
-    device.machine.cut_power()  # at once: what the kernel would write within seconds is not on the disk
-    log.wait(PATIENCE)
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        for name in NAMES:
+            device.play(name)
+            made.append(news.get(timeout=PATIENCE))  # one by one: without a pause they would be one utterance
+        device.machine.cut_power()  # at once: what the kernel would write within seconds is not on the disk
+        reader.join(PATIENCE)
     LOG.info("power cut with %d finals in the outbox", len(made))
     assert [final["id"] for final in device.subscriber.finals()] == delivered
 

@@ -136,12 +136,12 @@ def test_a_reload_takes_over_what_can_change_in_the_same_process(device: Device)
 def test_a_stop_in_mid_sentence_publishes_what_was_said_in_time(device: Device) -> None:
     before = len(device.subscriber.finals())
     device.hear("walk")
-    playing = device.start_playing("weather")
-    device.subscriber.wait(
-        lambda: "know" in device.subscriber.values(Kind.PARTIAL)[-1]["raw"], PATIENCE, "a partial"
-    )
-    device.run("systemctl stop edgeasr")
-    playing.wait(PATIENCE)
+    with device.playing("weather") as player:
+        device.subscriber.wait(
+            lambda: "know" in device.subscriber.values(Kind.PARTIAL)[-1]["raw"], PATIENCE, "a partial"
+        )
+        device.run("systemctl stop edgeasr")
+        player.wait(PATIENCE)
     assert device.show("Result") == "success", "it ended by itself, before systemd lost patience"
     seconds = device.when("InactiveEnter") - device.when("ActiveExit")
     LOG.info("stopped in %.1f s", seconds)

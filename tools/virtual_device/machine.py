@@ -12,7 +12,10 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE: Final = Path(__file__).parent
 # All of them bound what hangs; a host that has other work may need most of them.
@@ -83,10 +86,17 @@ class Machine:
             raise CommandError(f"`{command}` ended with {done.returncode}: {said}")
         return done.stdout.decode("utf-8", "replace").strip()
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
-        """Start a shell command as root that goes on by itself, with pipes; the caller ends it."""
-        pipe = subprocess.PIPE
-        return subprocess.Popen([*self._ssh(), command], stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT)
+    @contextlib.contextmanager
+    def started(self, command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a shell command as root that goes on by itself, its output in a pipe; left where it has not ended."""
+        null, pipe = subprocess.DEVNULL, subprocess.PIPE
+        with subprocess.Popen(
+            [*self._ssh(), command], stdin=null, stdout=pipe, stderr=subprocess.STDOUT
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file on the machine, its folder too."""
