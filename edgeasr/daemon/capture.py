@@ -134,7 +134,8 @@ class CaptureThread:
             self._thread.join(_LAST_BLOCK)
             if self._thread.is_alive() and source is not None and not isinstance(source, Playlist):
                 source.close()  # ends its wait for a writer or driver that is silent
-            self._thread.join(timeout)
+            if source is not None:  # else an attempt is under way, whose source is closed when there is one
+                self._thread.join(timeout)
         self.ring.close()
         return source if isinstance(source, Playlist | PcmSource) else None
 

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _WAIT = 0.5  # how long to wait for a chunk, or for a command while muted, before looking whether to stop
-_CLOSE_SECONDS = 3.0  # with the last utterance's search this keeps within systemd's 5 s
+_STOP_SECONDS = 4.0  # in which it wants to be gone, of the 5 s that are promised
+_CLOSE_SECONDS = 3.0  # of these at most for what waits to be published …
+_FAREWELL_SECONDS = 0.5  # … and at least, to say that it leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,11 @@ class Daemon:
         self._health = Health(root)
         self._stop, self._reread = threading.Event(), threading.Event()
         self._next_health = 0.0
+        self._asked: float | None = None
 
     def stop(self) -> None:
         """Ask `run` to finish the utterance under way, publish it and return."""
+        self._asked = self._asked or time.monotonic()
         self._stop.set()
 
     def reread(self) -> None:
@@ -155,7 +159,8 @@ class Daemon:
             if encoder is not None:
                 encoder.close()
             control.close()
-            messenger.close(_CLOSE_SECONDS)
+            gone = _STOP_SECONDS if self._asked is None else self._asked + _STOP_SECONDS - time.monotonic()
+            messenger.close(min(max(gone, _FAREWELL_SECONDS), _CLOSE_SECONDS))
         return 0
 
     def _listen(self, rooms: _Rooms) -> None:

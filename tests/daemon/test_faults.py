@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
+import time
 from typing import Any
 
 from conftest import wait_for
@@ -13,6 +15,9 @@ from fake_machine import SPOKEN, TOPICS, House
 from edgeasr.mqtt import Kind
 from edgeasr.transcript import SchemaName
 
+LOG = logging.getLogger(__name__)
+STOP_BUDGET = 5.0  # seconds that are promised
+MICROPHONE_BUDGET = 3.0  # from the microphone's return until it is listened to
 LISTENING, DEGRADED = ("listening", "cpu"), ("degraded", "cpu")
 
 
@@ -58,7 +63,10 @@ def test_the_microphone_is_unplugged_in_mid_utterance_and_plugged_in_again(house
     assert "plug it in again" in why
     said = len(house.finals())
     house.plug_microphone()
+    began = time.monotonic()
     house.await_state(LISTENING)
+    LOG.info("listening %.1f s after the microphone is back", time.monotonic() - began)
+    assert time.monotonic() - began <= MICROPHONE_BUDGET
     wait_for(lambda: len(house.finals()) > said, "speech after it is back")
     assert house.events()[:2] == ["microphone_lost", "microphone_back"]
     first, after = house.finals()[0], house.finals()[said]
@@ -100,7 +108,9 @@ def test_a_tpu_whose_process_is_stopped_and_killed_comes_back(house: House) -> N
         wait_for(lambda: house.states()[-1:] == [("listening", "edgetpu")], "the Edge TPU")
         (pid,) = house.children("edgeasr-tpu")
         os.kill(pid, number)
+        began = time.monotonic()
         wait_for(lambda c=count: house.events().count("accelerator_lost") == c, "the loss")
+        LOG.info("the CPU works %.1f s after %s", time.monotonic() - began, number.name)
         wait_for(lambda c=count: house.events().count("accelerator_back") == c, "its return")
         wait_for(lambda c=count: house.events().count("worker_restarted") == c, "the new process")
     house.await_final()
@@ -123,3 +133,22 @@ def test_a_kernel_that_refuses_is_told_once_and_speech_goes_on(house: House) -> 
     told = [one["message"] for one in house.valid(Kind.EVENT, SchemaName.EVENT)]
     assert len([one for one in told if "core 900" in one]) == 1
     assert (house.folder / "log").read_text().count("core 900") == 1
+
+
+def test_it_stops_in_time_though_microphone_and_broker_hang(house: House) -> None:
+    house.write_speech()
+    house.plug_microphone()
+    house.start()
+    house.await_state(LISTENING)
+    house.await_final()
+    (house.folder / "hangs").touch()
+    (pid,) = house.children("edgeasr-mic")
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: "microphone_lost" in house.events(), "the loss")
+    wait_for(lambda: house.children("edgeasr-mic"), "an attempt that hangs")
+    house.broker.freeze()
+    began = time.monotonic()
+    assert house.stop() == 0
+    LOG.info("stopped in %.1f s", time.monotonic() - began)
+    assert time.monotonic() - began <= STOP_BUDGET
+    house.broker.thaw()

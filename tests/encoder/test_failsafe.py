@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from edgeasr.demo import recordings
 from edgeasr.encoder import Accelerator, EncoderProcess, FailsafeEncoder, Rung, StreamingEncoder, open_encoder
 from edgeasr.encoder.failsafe import RETRY_SECONDS
 from edgeasr.encoder.interpreter import Runtime
+from edgeasr.encoder.process import STEP_SECONDS
 from edgeasr.errors import AcceleratorError
 from edgeasr.pipeline import build_recogniser, load_decoder, transcribe
 from edgeasr.settings import Decoder, DecoderMode, Settings
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TESTS = Path(__file__).parents[1]
+CPU_BUDGET = 1.5  # seconds from a TPU that hangs or is gone until the CPU has done its hop
 
 
 @dataclass
@@ -186,6 +189,25 @@ def test_a_process_that_is_stopped_or_killed_changes_no_row_and_is_replaced(
     rows = [bench.encoder.step(hop).copy() for hop in features]
     np.testing.assert_array_equal(np.concatenate(rows), plain(bundle, features))
     assert bench.told.used == [Accelerator.EDGETPU, Accelerator.CPU, Accelerator.EDGETPU]
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_the_cpu_has_done_the_hop_within_its_budget(
+    make: Callable[..., Bench], bundle: Bundle, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr("edgeasr.encoder.process.STEP_SECONDS", STEP_SECONDS)
+    bench = make()
+    bench.climb(Rung.EDGETPU)
+    features = hops(bundle, 40)
+    bench.encoder.reset()
+    for hop in features[:39]:
+        bench.encoder.step(hop)
+    assert bench.encoder.pid > 0
+    os.kill(bench.encoder.pid, number)
+    began = time.monotonic()
+    bench.encoder.step(features[39])
+    assert time.monotonic() - began <= CPU_BUDGET, "all that it can know of run again, too"
+    assert bench.encoder.accelerator is Accelerator.CPU
 
 
 def test_in_speech_without_an_end_it_takes_over_in_the_middle_with_the_same_rows(
