@@ -117,10 +117,10 @@ class Device:
         )
         self.until_listening()
 
-    def play(self, name: str, amid: str = "true") -> None:
-        """Play a recording into the sound card's other end, to its end; `amid`: a command in mid-sentence."""
+    def play(self, name: str, *, first: str = "true", amid: str = "true") -> None:
+        """Play a recording into the sound card's other end, to its end; with commands before it and in mid-sentence."""
         sound = f"aplay -q -D hw:Loopback,0,0 /root/speech/{name}.wav"
-        self.run(f"{sound} & sleep {AMID_SECONDS}; {amid} && wait $!")
+        self.run(f"set -e; {first}; {sound} & sleep {AMID_SECONDS}; {amid}; wait $!")
 
     def playing(self, name: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """Play a recording meanwhile."""
@@ -131,10 +131,10 @@ class Device:
         self.subscriber.wait(lambda: len(self.subscriber.finals()) >= count, PATIENCE, f"{count} finals")
         return self.subscriber.finals()
 
-    def hear(self, name: str, amid: str = "true") -> dict[str, Any]:
+    def hear(self, name: str, **how: str) -> dict[str, Any]:
         """Play a recording and return the final that comes of it, whose words have to be right but for a few."""
         before = len(self.subscriber.finals())
-        self.play(name, amid)
+        self.play(name, **how)
         final = self.await_finals(before + 1)[before]
         errors = word_errors(name, final)
         LOG.info("%s: %s (%d of %d words wrong)", name, final["text"], errors.errors, errors.words)

@@ -23,12 +23,13 @@ def test_a_card_that_is_unbound_and_bound_again_is_heard_again(device: Device) -
     device.await_state("degraded")
     device.run(f"sleep {GONE_SECONDS}")
     assert (device.show("ActiveState"), device.pid) == ("active", pid), "no card is no reason to die"
-    bound = float(device.run(f"echo snd_aloop.0 > {SOUND}/bind; date +%s.%N"))
-    seconds = device.await_event("microphone_back", before) - bound
+    bind = f"date +%s.%N > /run/bound; echo snd_aloop.0 > {SOUND}/bind; sleep {BACK_SECONDS}"
+    final = device.hear("weather", first=bind)
+    assert final["raw"].startswith("i would like"), "what is said from then on is heard from its beginning"
+    seconds = device.await_event("microphone_back", before) - float(device.run("cat /run/bound"))
     LOG.info("captured again %.1f s after the card was bound again", seconds)
     assert seconds <= BACK_SECONDS
     device.await_state("listening")
-    device.hear("weather")
     assert device.pid == pid
 
 
