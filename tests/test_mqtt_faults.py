@@ -324,6 +324,49 @@ def test_a_disk_that_is_well_again_takes_finals_though_nobody_speaks_and_no_brok
     wait_for(lambda: publisher.counts.finals_unsaved == 0, "the disk")
 
 
+def test_the_state_is_not_lost_to_a_flood_of_answers(
+    mosquitto: Mosquitto, relay: Relay, listen: Callable[..., Listener], publish: Callable[..., Publisher]
+) -> None:
+    listener = listen(mosquitto.port)
+    relay.up()
+    publisher = publish(quick(relay.port))
+    publisher.wait_up(PATIENCE)
+    publisher.publish_state("listening")
+    wait_for(lambda: listener.of(STATE) == ["listening"], "the state")
+    mosquitto.freeze()
+    while publisher.publish_once(TOPICS.of(Kind.RESPONSE), "pong"):
+        pass
+    publisher.publish_state("muted")
+    mosquitto.thaw()
+    wait_for(lambda: listener.of(STATE)[-1:] == ["muted"], "the state of now")
+    assert publisher.counts.connections == 1
+
+
+def test_events_wait_their_turn_behind_a_flood_of_answers(
+    mosquitto: Mosquitto, listen: Callable[..., Listener], tmp_path: Path
+) -> None:
+    listener = listen(mosquitto.port)
+    how = replace(
+        settings.Settings(),
+        device=settings.Device(id="kitchen"),
+        mqtt=quick(mosquitto.port, discovery=False),
+        outbox=settings.Outbox(path=tmp_path / "outbox.sqlite"),
+    )
+    messenger = Messenger(how, StateReport("en-1"))
+    messenger.event("config_error", "error", "0")
+    messenger.start(Accelerator.CPU)
+    wait_for(lambda: listener.of(EVENT), "the event from before the connection")
+    mosquitto.freeze()
+    for _ in range(300):
+        messenger.respond(TOPICS.of(Kind.RESPONSE), "pong", None)
+    for number in (1, 2):
+        messenger.event("config_error", "error", str(number))
+    mosquitto.thaw()
+    wait_for(lambda: len(listener.of(EVENT)) == 3, "all events")
+    assert [json.loads(one)["message"] for one in listener.of(EVENT)] == ["0", "1", "2"]
+    messenger.close(PATIENCE)
+
+
 def make_event(session: Session, at: float) -> Event:
     ticket = session.next()
     return Event(

@@ -6,13 +6,13 @@ import json
 import logging
 import threading
 import time
-from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from edgeasr.capture import SAMPLE_RATE
 from edgeasr.daemon import discovery
 from edgeasr.daemon.archive import Archive
+from edgeasr.daemon.events import Events
 from edgeasr.daemon.mute import OFF, ON
 from edgeasr.daemon.notify import notify
 from edgeasr.daemon.prometheus import HealthFile
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from edgeasr.transcript import Event
 
 _LOG = logging.getLogger(__name__)
-_LONGEST_MESSAGE = 1024
 _DROP_PAUSE = 60.0  # seconds between two events that tell of lost audio
-_EARLY_EVENTS = 32  # that wait for a connection, the newest of them
 
 
 class Messenger:
@@ -50,7 +48,7 @@ class Messenger:
         self._topics = Topics(settings.mqtt.prefix, settings.device.id)
         self._stack = ExitStack()
         self._publisher: Publisher | None = None
-        self._early: deque[str] = deque(maxlen=_EARLY_EVENTS)
+        self._events = Events(self._send_event)
         self._outbox: Outbox | None = None
         self._file = HealthFile(settings.health.prometheus_file, settings.device.id)
         self._samples_told, self._next_drop_telling = 0, 0.0
@@ -60,7 +58,12 @@ class Messenger:
         if settings.mqtt.enabled:
             outbox = self._outbox = self._stack.enter_context(Outbox(settings.outbox, self._tell_incident))
             self._publisher = Publisher(
-                settings.mqtt, self._topics, outbox, on_link=self._on_link, inbox=inbox
+                settings.mqtt,
+                self._topics,
+                outbox,
+                on_link=lambda up, _: self._events.send() if up else None,
+                on_room=self._events.send,
+                inbox=inbox,
             )
 
     def start(self, accelerator: Accelerator) -> None:
@@ -228,18 +231,7 @@ class Messenger:
         """Publish that something happened, now or with the next connection; fields of the event schema."""
         if not self._mqtt.enabled:
             return
-        values: dict[str, object] = {
-            "v": 1,
-            "time": round(time.time(), 3),
-            "event": name,
-            "severity": severity,
-            "message": message[:_LONGEST_MESSAGE],
-        }
-        if details:
-            values["details"] = dict(details)
-        payload = json.dumps(values)
-        if not (self._publisher and self._publisher.publish_once(self._topics.of(Kind.EVENT), payload)):
-            self._early.append(payload)
+        self._events.tell(name, severity, message, details)
 
     def _tell_incident(self, incident: Incident) -> None:
         self.event(incident.kind.value, "error", incident.message, incident.details)
@@ -258,6 +250,7 @@ class Messenger:
         _LOG.info("%s%s", state, f": {why}" if why else "")
         notify(f"STATUS={state}{': ' + why if why else ''}")
 
-    def _on_link(self, up: bool, _reason: str) -> None:  # noqa: FBT001 - the publisher's callback
-        while up and self._publisher and self._early:
-            self._publisher.publish_once(self._topics.of(Kind.EVENT), self._early.popleft())
+    def _send_event(self, payload: str) -> bool:
+        return self._publisher is not None and self._publisher.publish_once(
+            self._topics.of(Kind.EVENT), payload
+        )

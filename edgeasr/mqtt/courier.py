@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from edgeasr.errors import TransientError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgeasr.mqtt.link import Link
     from edgeasr.outbox import Entry, Outbox
     from edgeasr.settings import Mqtt
@@ -26,13 +28,17 @@ _PAUSE = 5.0  # after the outbox or the broker refused
 class Courier:
     """A thread that owns what is under way; others only leave notes for it.
 
+    `on_room` is called, in this thread, after each acknowledgement: there may be room again in the connection's queue.
     A new session starts over from the oldest pending final: what was under way may arrive twice, never out of
     its order and never not at all.
     """
 
-    def __init__(self, outbox: Outbox, link: Link, mqtt: Mqtt) -> None:
+    def __init__(
+        self, outbox: Outbox, link: Link, mqtt: Mqtt, on_room: Callable[[], None] = lambda: None
+    ) -> None:
         self._outbox = outbox
         self._link = link
+        self._on_room = on_room
         self._window = mqtt.window
         self._ack_timeout = mqtt.ack_timeout
         self._note = threading.Event()
@@ -96,6 +102,8 @@ class Courier:
                     self._send(session)
             except TransientError as error:
                 self._complain(str(error))
+            if self._up.is_set():
+                self._on_room()
             self._check_silence()
             self._save()
 

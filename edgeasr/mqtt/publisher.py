@@ -53,21 +53,24 @@ class Publisher:
     """The daemon's side of the MQTT contract; methods return at once and any thread may call them.
 
     Payloads are finished text or bytes. `on_link` hears each change of the connection and the reason, from
-    the link's thread.
+    the link's thread; `on_room` is called when what `publish_once` refused may be tried again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         mqtt: Mqtt,
         topics: Topics,
         outbox: Outbox,
         *,
         on_link: Callable[[bool, str], None] | None = None,
+        on_room: Callable[[], None] | None = None,
         inbox: Inbox | None = None,
     ) -> None:
         self._topics = topics
         self._outbox = outbox
         self._on_link = on_link or (lambda _up, _reason: None)
+        self._on_room = on_room or (lambda: None)
+        self._owed: set[str] = set()  # retained topics whose latest message found the queue full
         self._retained: dict[str, tuple[str | bytes, int]] = {}
         self._lock = threading.Lock()
         self._partial: tuple[int, MQTTMessageInfo] | None = None  # the connection's number, and the message
@@ -80,7 +83,7 @@ class Publisher:
         client_id = mqtt.client_id or f"{topics.prefix.replace('/', '-')}-{topics.device}"
         will = Will(availability, Availability.OFFLINE.value)
         self._link = Link(mqtt, client_id, hooks, will=will, filters=inbox.filters)
-        self._courier = Courier(outbox, self._link, mqtt)
+        self._courier = Courier(outbox, self._link, mqtt, self._has_room)
 
     @property
     def is_up(self) -> bool:
@@ -155,7 +158,7 @@ class Publisher:
         """Set a retained message of any topic; the latest is sent at each connect."""
         with self._lock:
             self._retained[topic] = (payload, qos)
-            self._link.publish(topic, payload, qos=qos, retain=True)
+            self._publish_latest(topic)
 
     def publish_once(
         self, topic: str, payload: str | bytes, *, qos: int = 1, correlation: bytes | None = None
@@ -190,10 +193,24 @@ class Publisher:
         self._connections += 1
         self._link.publish(self._topics.of(Kind.AVAILABILITY), Availability.ONLINE.value, qos=1, retain=True)
         with self._lock:
-            for topic, (payload, qos) in self._retained.items():
-                self._link.publish(topic, payload, qos=qos, retain=True)
+            for topic in self._retained:
+                self._publish_latest(topic)
         self._courier.link_up()
         self._on_link(True, "")
+
+    def _publish_latest(self, topic: str) -> None:
+        payload, qos = self._retained[topic]
+        if self._link.publish(topic, payload, qos=qos, retain=True) is None:
+            self._owed.add(topic)
+        else:
+            self._owed.discard(topic)
+
+    def _has_room(self) -> None:
+        if self._owed:
+            with self._lock:
+                for topic in tuple(self._owed):
+                    self._publish_latest(topic)
+        self._on_room()
 
     def _link_down(self, reason: str) -> None:
         self._courier.link_down()
