@@ -28,7 +28,7 @@ class Health:
         self.longest_wait = 0.0
         self.restarts = 0
         self._audio_before = self._busy_before = 0.0
-        self._cpu_before = time.process_time()
+        self._cpu_before = self.sensors.cpu_seconds()
         self._is_speech = False
         self._speech_audio = self._speech_busy = self._speech_wait = 0.0
         self._utterance: dict[str, object] | None = None
@@ -67,8 +67,8 @@ class Health:
         """Return the values of the health schema; a new interval begins. `outbox_wait`: of the oldest final, s."""
         audio = self.audio_seconds - self._audio_before
         busy = self.busy_seconds - self._busy_before
-        cpu = time.process_time()
-        used = cpu - self._cpu_before
+        cpu = self.sensors.cpu_seconds()
+        used = max(0.0, cpu - self._cpu_before)
         self._last = {
             "v": 1,
             "time": round(time.time(), 3),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
+import time
 from pathlib import Path
 from typing import Final
 
 _THROTTLED: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _NOW: Final = 0xF  # the bits of now; the same 16 higher are since boot
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _MOST_PROCESSES: Final = 64
 
 
@@ -22,6 +25,12 @@ class Sensors:
     def memory_bytes(self) -> int:
         """Proportional set size of this process and all below it, or resident sizes where the kernel tells no more."""
         return sum(self._memory_of(process) for process in self._family())
+
+    def cpu_seconds(self) -> float:
+        """CPU time of this process and all below it since the start, those that have ended included."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        below = sum(self._cpu_of(process) for process in self._family()[1:])
+        return time.process_time() + ended.ru_utime + ended.ru_stime + below
 
     def temperatures(self) -> dict[str, float]:
         """Degrees Celsius by sensor: `soc` and, for PCIe Corals, `apex`, `apex_1` and so on."""
@@ -64,6 +73,12 @@ class Sensors:
             if len(family) > _MOST_PROCESSES:
                 break
         return family[:_MOST_PROCESSES]
+
+    def _cpu_of(self, process: str) -> float:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = (self._root / "proc" / process / "stat").read_text().rpartition(")")[2].split()
+            return sum(int(ticks) for ticks in fields[11:15]) / _TICKS  # proc(5): its own and its ended children's
+        return 0.0
 
     def _memory_of(self, process: str) -> int:
         folder = self._root / "proc" / process

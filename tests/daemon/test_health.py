@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,21 @@ def test_sensors_of_a_machine(pi: Path) -> None:
     put(pi, "sys/class/power_supply/BAT0/status", "Charging\n")
     assert not sensors.is_throttled()
     assert sensors.battery_percent() is None
+
+
+def test_cpu_time_counts_the_processes_below_and_those_that_have_ended() -> None:
+    sensors = Sensors()
+    before = sensors.cpu_seconds()
+    burn = "import time\nwhile time.process_time() < {}: pass\n"
+    subprocess.run([sys.executable, "-c", burn.format(0.3)], check=True)
+    ended = sensors.cpu_seconds()
+    assert ended - before >= 0.3
+    command = [sys.executable, "-c", f"{burn.format(0.3)}print('done', flush=True)\ntime.sleep(60)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as below:
+        assert below.stdout is not None
+        below.stdout.readline()
+        assert sensors.cpu_seconds() - ended >= 0.25, "in ticks of a hundredth of a second"
+        below.kill()
 
 
 def test_a_machine_without_sensors(tmp_path: Path) -> None:
