@@ -27,7 +27,9 @@ def test_an_example_in_the_contract_keeps_to_its_schema(name: str, example: str)
 
 
 def test_the_contract_has_an_example_of_each_payload_that_is_published() -> None:
-    assert {name for name, _ in EXAMPLES} == {"transcript", "state", "health", "event", "command", "response"}
+    assert {name for name, _ in EXAMPLES} == {
+        *("transcript", "state", "health", "power", "event", "command", "response")
+    }
 
 
 @pytest.mark.parametrize("kind", list(Kind))

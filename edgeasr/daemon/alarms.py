@@ -1,4 +1,4 @@
-"""Heat, a weak supply, and processes that had to be replaced: told as events, once each time."""
+"""Heat, a weak supply, a low battery, and processes that had to be replaced: told as events, once each time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _LOOK_SECONDS: Final = 10.0
 _PAUSE: Final = 60.0  # seconds between two alarms of a kind that comes and goes
 _COOLER: Final = 5.0  # degrees below the limit at which the heat is over
+_FULLER: Final = 5.0  # percent above the limit at which a battery is no longer low
+_CRITICAL: Final = 0.5  # part of the limit below which it is nearly empty
 _LOW_VOLTAGE: Final = 0x1  # the firmware's throttling bits of now …
 _HOT: Final = 0x4 | 0x8  # … slowed down for heat, or about to be
 _SINCE_BOOT: Final = 16  # by so many bits to the left: at some time since boot
@@ -53,6 +55,7 @@ class Alarms:
     ) -> None:
         self._sensors, self._messenger, self._clock = sensors, messenger, clock
         self._heat, self._supply = _Alarm(), _Alarm()
+        self._low, self._critical = _Alarm(), _Alarm()
         self._dips = (sensors.throttling() or 0) >> _SINCE_BOOT & _LOW_VOLTAGE
         self._replaced: dict[str, int] = {}
         self._next = clock()
@@ -69,6 +72,7 @@ class Alarms:
             bits = self._sensors.throttling() or 0
             self._look_at_heat(how.temperature, bits, now)
             self._look_at_supply(bits, now)
+            self._look_at_battery(how.battery, now)
 
     def _look_at_heat(self, limit: float, bits: int, now: float) -> None:
         readings = self._sensors.temperatures()
@@ -94,6 +98,22 @@ class Alarms:
                 text = "the supply's voltage is high enough again"
             severity = "warning" if self._supply.is_on else "info"
             self._messenger.event("under_voltage", severity, text, {"throttling": bits})
+
+    def _look_at_battery(self, limit: float, now: float) -> None:
+        percent = self._sensors.battery_percent()
+        levels = (
+            (self._low, "battery_low", "warning", limit),
+            (self._critical, "battery_critical", "error", limit * _CRITICAL),
+        )
+        for alarm, name, severity, most in levels:
+            reached = most + _FULLER if alarm.is_on else most
+            if alarm.turn(on=percent is not None and percent <= reached, now=now):
+                left = "is not discharged any more" if percent is None else f"has {percent:.0f} % left"
+                mend = ": plug the supply in" if alarm.is_on else ""
+                details = {"percent": percent}
+                self._messenger.event(
+                    name, severity if alarm.is_on else "info", f"the battery {left}{mend}", details
+                )
 
     def _tell_replaced(self, worker: str, count: int) -> None:
         text = f"another process drives the {worker}, since the one before failed; since the start: {count}"

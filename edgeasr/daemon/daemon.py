@@ -26,6 +26,7 @@ from edgeasr.daemon.mute import MuteFile
 from edgeasr.daemon.narrator import Narrator
 from edgeasr.daemon.notify import Watchdog, notify, reloading
 from edgeasr.daemon.operator import Operator
+from edgeasr.daemon.power import PowerMeter
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.daemon.supervised import Listener, Supervisor, open_supervised
 from edgeasr.daemon.tuner import Tuner
@@ -74,7 +75,7 @@ class Daemon:
         root: Path = Path("/"),
     ) -> None:
         self._settings, self._reload, self._root = settings, reload, root
-        self._health = Health(root)
+        self._health, self._power = Health(root), PowerMeter(root)
         self._stop, self._reread = threading.Event(), threading.Event()
         self._next_health = 0.0
         self._asked: float | None = None
@@ -182,6 +183,7 @@ class Daemon:
             rooms.supervisor.look()
             replaced = {"microphone": ear.replacements, "encoder": rooms.supervisor.replacements}
             rooms.alarms.look(engine.settings.quality, replaced)
+            self._power.look(self._health.audio_seconds)
             if self._reread.is_set() and ready and not engine.loading:
                 self._reread.clear()
                 with reloading():
@@ -201,6 +203,7 @@ class Daemon:
             audio_dropped=rooms.ear.dropped,
             commands_refused=rooms.control.refused,
         )
+        rooms.messenger.power(self._power.report())
 
 
 def _adopt(settings: Settings, engine: Engine, messenger: Messenger, governor: GovernorWatch) -> None:

@@ -42,8 +42,8 @@ def config_topic(prefix: str, device: str) -> str:
     return f"{prefix}/device/{_node(device)}/config"
 
 
-def config(topics: Topics, model: str) -> str:
-    """Return the retained configuration of the device and its entities."""
+def config(topics: Topics, model: str, *, battery: bool = False) -> str:
+    """Return the retained configuration of the device and its entities; `battery`: those of a battery too."""
     node = _node(topics.device)
     entities: dict[str, dict[str, Any]] = {
         "words": {
@@ -76,22 +76,28 @@ def config(topics: Topics, model: str) -> str:
             "pl_off": OFF,
             "qos": 1,
         },
-        "rtf": _figure(topics, "Real-time factor", "value_json.rtf", ic="mdi:speedometer"),
+        "rtf": _figure(topics.of(Kind.HEALTH), "Real-time factor", "value_json.rtf", ic="mdi:speedometer"),
         "temperature": _figure(
-            topics,
+            topics.of(Kind.HEALTH),
             "Temperature",
             "value_json.temperatures.soc | default(none)",
             dev_cla="temperature",
             unit_of_meas="°C",
         ),
         "memory": _figure(
-            topics,
+            topics.of(Kind.HEALTH),
             "Memory",
             "(value_json.memory_bytes / 1048576) | round(1)",
             dev_cla="data_size",
             unit_of_meas="MiB",
         ),
     }
+    if battery:
+        power = topics.of(Kind.POWER)
+        entities["battery"] = _figure(
+            power, "Battery", "value_json.percent", dev_cla="battery", unit_of_meas="%"
+        )
+        entities["watts"] = _figure(power, "Power", "value_json.watts", dev_cla="power", unit_of_meas="W")
     for name, entity in entities.items():
         entity["uniq_id"] = f"{node}_{name}"
     online, offline = Availability.ONLINE.value, Availability.OFFLINE.value
@@ -113,11 +119,11 @@ def config(topics: Topics, model: str) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def _figure(topics: Topics, name: str, value: str, **more: str) -> dict[str, Any]:
+def _figure(topic: str, name: str, value: str, **more: str) -> dict[str, Any]:
     return {
         "p": "sensor",
         "name": name,
-        "stat_t": topics.of(Kind.HEALTH),
+        "stat_t": topic,
         "val_tpl": f"{{{{ {value} }}}}",
         "stat_cla": "measurement",
         "ent_cat": "diagnostic",

@@ -49,6 +49,7 @@ class Messenger:
         self._stack = ExitStack()
         self._publisher: Publisher | None = None
         self._events = Events(self._send_event)
+        self._has_battery = False
         self._outbox: Outbox | None = None
         self._file = HealthFile(settings.health.prometheus_file, settings.device.id)
         self._samples_told, self._next_drop_telling = 0, 0.0
@@ -104,7 +105,8 @@ class Messenger:
         """Describe the device to Home Assistant, now and at each connect, unless that is switched off."""
         if self._publisher and self._mqtt.discovery:
             topic = discovery.config_topic(self._mqtt.discovery_prefix, self._topics.device)
-            payload = discovery.config(self._topics, self._state.model or "edgeasr")
+            model = self._state.model or "edgeasr"
+            payload = discovery.config(self._topics, model, battery=self._has_battery)
             self._publisher.publish_retained(topic, payload, qos=1)
 
     def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
@@ -142,6 +144,15 @@ class Messenger:
         values = health.update()
         if values is not None:
             self._publish_health(values)
+
+    def power(self, values: Mapping[str, Any] | None) -> None:
+        """Publish the power report, if there is one; Home Assistant hears of a battery once there is."""
+        if values is None or not self._publisher:
+            return
+        self._publisher.publish_retained(self._topics.of(Kind.POWER), json.dumps(values), qos=0)
+        if not self._has_battery:
+            self._has_battery = True
+            self.discover()
 
     def quality(self, change: Change, pressure: Pressure, health: Health) -> None:
         """Say that the search steps down or up."""

@@ -77,7 +77,9 @@ class Sensors:
     def _cpu_of(self, process: str) -> float:
         with contextlib.suppress(OSError, ValueError, IndexError):
             fields = (self._root / "proc" / process / "stat").read_text().rpartition(")")[2].split()
-            return sum(int(ticks) for ticks in fields[11:15]) / _TICKS  # proc(5): its own and its ended children's
+            return (
+                sum(int(ticks) for ticks in fields[11:15]) / _TICKS
+            )  # proc(5): its own and its ended children's
         return 0.0
 
     def _memory_of(self, process: str) -> int:

@@ -1,4 +1,4 @@
-"""Heat, voltage and replaced processes become events, each as often as somebody needs to know it."""
+"""Heat, voltage, battery and replaced processes become events, each as often as somebody needs to know it."""
 
 from __future__ import annotations
 
@@ -137,6 +137,22 @@ def test_a_machine_without_sensors_has_no_alarms(tmp_path: Path) -> None:
     alarms = Alarms(Sensors(tmp_path), told)  # type: ignore[arg-type]
     alarms.look(HOW, NONE)
     assert told.events == []
+
+
+def test_a_battery_that_runs_down_and_is_charged(board: Board) -> None:
+    def battery(percent: int, status: str = "Discharging") -> list[tuple[str, str]]:
+        for name, text in (("type", "Battery"), ("status", status), ("capacity", str(percent))):
+            board.write(f"sys/class/power_supply/BAT0/{name}", f"{text}\n")
+        return board.look(100.0)
+
+    assert battery(21) == []
+    assert battery(20) == [("battery_low", "warning")]
+    assert "20 % left: plug the supply in" in board.told.events[-1]["message"]
+    assert battery(24) == battery(19) == []
+    assert battery(10) == [("battery_critical", "error")]
+    assert battery(16) == [("battery_critical", "info")]
+    assert battery(16, "Charging") == [("battery_low", "info")]
+    assert board.told.events[-1]["details"] == {"percent": None}
 
 
 def test_each_replaced_process_is_told_once(board: Board) -> None:
