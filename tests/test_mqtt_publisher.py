@@ -297,6 +297,20 @@ def test_password_right_and_wrong(
     assert accepted.flush(5)
 
 
+def test_a_password_that_is_corrected_counts_without_a_restart(
+    guarded: Mosquitto, publish: Callable[..., Publisher], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("wrong\n")
+    publisher = publish(quick(guarded.port, username="ann", password_file=secret))
+    publisher.publish_final("a", "a")
+    wait_for(lambda: "Not authorized" in caplog.text, "the refusal")
+    secret.unlink()
+    wait_for(lambda: "until then what was read before counts" in caplog.text, "the complaint")
+    secret.write_text("ann's\n")
+    wait_for(lambda: publisher.flush(0.1), "the connection")
+
+
 def test_a_final_that_the_broker_may_not_take_is_kept_and_said(
     guarded: Mosquitto, publish: Callable[..., Publisher], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from edgeasr.errors import BrokerError
+from edgeasr.errors import BrokerError, ConfigError
 from edgeasr.mqtt import faults, tls
 from edgeasr.mqtt._session import Plan, Session, Will
 from edgeasr.settings import Protocol, credentials
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
 
     from paho.mqtt.client import MQTTMessageInfo
 
     from edgeasr.mqtt.message import Message
-    from edgeasr.settings import Mqtt
+    from edgeasr.settings import Credentials, Mqtt
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,16 @@ class Hooks:
     acknowledged: Callable[[int, str | None], None] = _nothing  # message id, and why the broker refused it
 
 
+def _secrets(mqtt: Mqtt) -> tuple[Credentials, ssl.SSLContext | None]:
+    """Read password and certificates; ConfigError where they cannot be."""
+    return credentials(mqtt), tls.context(mqtt.tls) if mqtt.tls.enabled else None
+
+
 class Link:
-    """Keeps one session after the other; ConfigError at once where secrets or certificates cannot be read."""
+    """Keeps one session after the other; ConfigError at once where secrets or certificates cannot be read.
+
+    Both are read again for each connection, since certificates expire and passwords are changed.
+    """
 
     def __init__(
         self,
@@ -64,19 +73,19 @@ class Link:
         will: Will | None = None,
         filters: Sequence[tuple[str, int]] = (),
     ) -> None:
-        context = tls.context(mqtt.tls) if mqtt.tls.enabled else None
         self._mqtt = mqtt
         self._hooks = hooks
         self._plan = Plan(
             mqtt,
             client_id,
-            credentials(mqtt),
-            context,
+            *_secrets(mqtt),
             will,
             tuple(filters),
             hooks.message,
             hooks.acknowledged,
         )
+        self._is_first = True
+        self._fault = ""
         is_old = mqtt.protocol is Protocol.V311
         self._version = MQTTProtocolVersion.MQTTv311 if is_old else MQTTProtocolVersion.MQTTv5
         self._session: Session | None = None
@@ -142,6 +151,7 @@ class Link:
         pause = 0.0
         while not self._closing.is_set():
             self._enter(LinkState.CONNECTING)
+            self._read_secrets()
             session = self._session = Session(self._plan, self._version, self._is_up)
             session.run(self._closing)
             self._session = None
@@ -157,6 +167,20 @@ class Link:
             pause = min(pause, self._mqtt.reconnect_max)
             self._closing.wait(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  no secret
         self._enter(LinkState.CLOSED)
+
+    def _read_secrets(self) -> None:
+        """Take what has been renewed since the last connection; where that cannot be read, what there was."""
+        if self._is_first:
+            self._is_first = False
+            return
+        try:
+            login, context = _secrets(self._mqtt)
+        except ConfigError as error:
+            if str(error) != self._fault:
+                log.warning("%s; until then what was read before counts", error)
+            self._fault = str(error)
+        else:
+            self._plan, self._fault = replace(self._plan, login=login, tls=context), ""
 
     def _failed(self, reason: str) -> None:
         if reason != self._reason:
