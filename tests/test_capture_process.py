@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +81,16 @@ def test_a_device_of_another_rate_is_resampled(card: Card) -> None:
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
     assert (source.rate, source.channels) == (48000, 1)
     assert np.argmax(spectrum) * 16000 / samples.size == pytest.approx(440, abs=5)
+
+
+def test_a_daemon_that_is_late_by_seconds_loses_nothing(card: Card) -> None:
+    (card.folder / "rates").write_text("48000")
+    source = MicrophoneProcess(timeout=0.6)
+    time.sleep(4.0)
+    heard = read(source, 4.0)
+    assert source.overflows == 0
+    assert heard.size == 64_000
+    source.close()
 
 
 def test_the_process_carries_nothing_that_it_does_not_need(microphone: MicrophoneProcess) -> None:
