@@ -100,6 +100,7 @@ class CaptureThread:
         self._next = 0.0  # attempt, on the monotonic clock
         self._stop = threading.Event()
         self._source = source
+        self._is_lost = False
         self._overflows_before = 0
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
@@ -111,16 +112,11 @@ class CaptureThread:
     def start(self, *, patient: bool = False) -> None:
         """Open the source and begin to read.
 
-        Raises what its opening raises; where `patient`, a microphone that is not there is waited for instead.
+        Raises what its opening raises; where `patient`, a microphone is opened by the thread, which waits for one that
+        is not there, while a driver that hangs keeps nobody else.
         """
-        if self._source is None:
-            try:
-                self._source = open_stream(self._audio, self._root, self._tuner)
-            except (SourceLostError, DeviceError) as error:
-                if not (patient and self._live):
-                    raise
-                self._wait()
-                self._on_lost(str(error))
+        if self._source is None and not (patient and self._live):
+            self._source = open_stream(self._audio, self._root, self._tuner)
         self._thread.start()
 
     def stop(self, timeout: float = 3.0) -> Source | None:
@@ -173,7 +169,7 @@ class CaptureThread:
             if not self._stop.is_set():
                 self.losses += 1
                 self._wait()
-                self._on_lost(str(error))
+                self._lose(error)
             return True
         block = self._block[:count]
         while (
@@ -197,6 +193,7 @@ class CaptureThread:
         self._next = time.monotonic() + pause
 
     def _reopen(self) -> bool:
+        """Open the microphone, for the first time or again, if it is time to try."""
         self.attempts += 1
         if self._card_list() != self._cards:
             self._budget.renew()
@@ -208,13 +205,22 @@ class CaptureThread:
         except (SourceLostError, DeviceError) as error:
             _LOG.debug("still no microphone: %s", error)
             self._wait()
+            self._lose(error)
             return False
         if self._card_list() != self._cards:  # plugged in while this attempt was under way
             self._budget.renew()
-        if not self._stop.is_set():
-            self._on_back()
-        self.replacements += 1
+        if self._is_lost:
+            self._is_lost = False
+            self.replacements += 1
+            if not self._stop.is_set():
+                self._on_back()
         return True
+
+    def _lose(self, error: Exception) -> None:
+        """Say once that there is no microphone, until there is one again."""
+        if not self._is_lost and not self._stop.is_set():
+            self._is_lost = True
+            self._on_lost(str(error))
 
     def _card_list(self) -> bytes | None:
         """Read what the kernel lists as sound cards, None where it lists none."""

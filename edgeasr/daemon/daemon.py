@@ -179,6 +179,11 @@ class Daemon:
                 if not ready:
                     ready = True
                     notify("READY=1", "STATUS=listening")
+            elif not ready and ear.is_lost:
+                ready = True
+                notify(
+                    "READY=1"
+                )  # it does what can be done, and boot need not wait for somebody with a microphone
             operator.attend()
             rooms.supervisor.look()
             replaced = {"microphone": ear.replacements, "encoder": rooms.supervisor.replacements}

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _SHARE = 4  # feeds at most this often in the time that systemd waits
 
 
+def is_service() -> bool:
+    """Whether systemd waits to hear from this process."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 def notify(*lines: str) -> None:
     """Send lines such as READY=1 or STATUS=… to $NOTIFY_SOCKET; never fails, never waits."""
     address = os.environ.get("NOTIFY_SOCKET", "")

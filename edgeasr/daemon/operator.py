@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from edgeasr import __version__
 from edgeasr.daemon.commands import CommandName, ErrorCode, RefusedError, Response, parse, refusal
+from edgeasr.daemon.notify import is_service
 from edgeasr.daemon.reload import compare
 from edgeasr.daemon.state import DaemonState
 from edgeasr.errors import EdgeasrError
@@ -60,7 +61,10 @@ class Operator:
         self.muted = mute_file.load()
 
     def begin(self) -> None:
-        """Open the stream, or keep it closed where the device was muted when it was switched off."""
+        """Open the stream, or keep it closed where the device was muted when it was switched off.
+
+        As a service it waits for a microphone that is not there; somebody at a terminal is told and gets it back.
+        """
         self._messenger.mute(muted=self.muted)
         if self.muted:
             self._ear.close()
@@ -71,7 +75,7 @@ class Operator:
                     self._mute_file.path,
                 )
         else:
-            self._ear.open()
+            self._ear.open(patient=is_service())
 
     def attend(self) -> None:
         """Do what has been asked for since the last time."""

@@ -28,21 +28,25 @@ class Tuner:
         self.plan = plan
         self._tell = tell
         self._capture = 0
+        self._lock = threading.Lock()
 
     def tune_capture(self) -> None:
         """To be called by the thread that takes samples from their source."""
         name_thread(CAPTURE_NAME)
-        self._capture = threading.get_native_id()
-        self.refused("capture", tune_thread(Tuning(self.plan.capture.cores)))
+        with self._lock:
+            self._capture = threading.get_native_id()
+            faults = tune_thread(Tuning(self.plan.capture.cores))
+        self.refused("capture", faults)
 
     def settle(self) -> None:
         """Lock memory, and give all threads but capture's their cores: the main one the decoder's."""
         self.refused("service", lock_memory() if self.plan.decoder.lock else [])
-        for thread in threads():
-            if thread == os.getpid():
-                self.refused("decoder", tune_thread(self.plan.decoder, thread))
-            elif thread != self._capture:
-                self.refused("service", tune_thread(self.plan.rest, thread))
+        with self._lock:  # capture's thread may just be tuning itself
+            decoder = tune_thread(self.plan.decoder, os.getpid())
+            others = [thread for thread in threads() if thread not in {os.getpid(), self._capture}]
+            rest = [fault for thread in others for fault in tune_thread(self.plan.rest, thread)]
+        self.refused("decoder", decoder)
+        self.refused("service", rest)
 
     def refused(self, part: str, faults: Iterable[str]) -> None:
         """Pass sentences about a part on."""

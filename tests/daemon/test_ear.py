@@ -106,7 +106,10 @@ def test_unmuting_waits_for_a_microphone_that_was_unplugged(monkeypatch: pytest.
     with pytest.raises(DeviceError):
         one.open()
     one.open(patient=True)
-    assert told.lost == ["there is no microphone; plug one in"]
+    wait_for(lambda: told.lost, "the loss")
+    wait_for(lambda: one.attempts > 3, "further attempts")
+    assert told.lost == ["there is no microphone; plug one in"], "told once"
+    assert one.is_lost
     is_there = True
     wait_for(lambda: one.waiting)
     assert told.back == 1

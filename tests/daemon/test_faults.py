@@ -6,14 +6,18 @@ import json
 import logging
 import os
 import signal
+import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conftest import wait_for
+from conftest import PATIENCE, wait_for
 from fake_machine import SPOKEN, TOPICS, House
 
 from edgeasr.mqtt import Kind
 from edgeasr.transcript import SchemaName
+
+if TYPE_CHECKING:
+    import pytest
 
 LOG = logging.getLogger(__name__)
 STOP_BUDGET = 5.0  # seconds that are promised
@@ -152,3 +156,36 @@ def test_it_stops_in_time_though_microphone_and_broker_hang(house: House) -> Non
     LOG.info("stopped in %.1f s", time.monotonic() - began)
     assert time.monotonic() - began <= STOP_BUDGET
     house.broker.thaw()
+
+
+def test_a_service_without_a_microphone_waits_for_it_from_the_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(house.folder / "notify"))
+        systemd.settimeout(PATIENCE)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(house.folder / "notify"))
+        house.write_speech()
+        house.plug_microphone()
+        house.unplug_microphone()
+        house.start()
+        while "READY=1" not in systemd.recv(4096).decode().splitlines():
+            pass
+        house.await_state(DEGRADED)
+        assert "there is no microphone" in house.valid(Kind.STATE, SchemaName.STATE)[-1]["why"]
+        house.plug_microphone()
+        began = time.monotonic()
+        house.await_state(LISTENING)
+        assert time.monotonic() - began <= MICROPHONE_BUDGET
+        house.await_final()
+        assert house.events()[:2] == ["microphone_lost", "microphone_back"]
+        assert house.stop() == 0
+
+
+def test_by_hand_a_missing_microphone_is_one_sentence_at_once(house: House) -> None:
+    house.plug_microphone()
+    house.unplug_microphone()
+    house.start()
+    assert house.process is not None
+    assert house.process.wait(PATIENCE) != 0
+    assert "there is no microphone" in (house.folder / "log").read_text()
