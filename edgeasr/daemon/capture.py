@@ -211,7 +211,7 @@ class CaptureThread:
             self._budget.renew()
         if self._is_lost:
             self._is_lost = False
-            self.replacements += 1
+            self.replacements += self.losses > 0  # else it is the first
             if not self._stop.is_set():
                 self._on_back()
         return True
