@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,18 +75,21 @@ class Daemon:
     ) -> None:
         self._settings, self._reload, self._root = settings, reload, root
         self._health, self._power = Health(root), PowerMeter(root)
-        self._stop, self._reread = threading.Event(), threading.Event()
+        # Plain flags: a signal's handler that waits for a lock, such as an event's, may wait for what it interrupts.
+        self._stop = self._reread = False
+        self._why = ""
         self._next_health = 0.0
         self._asked: float | None = None
 
-    def stop(self) -> None:
-        """Ask `run` to finish the utterance under way, publish it and return."""
+    def stop(self, why: str = "") -> None:
+        """Ask `run` to finish the utterance under way, publish it and return; `why` is logged. A signal may call it."""
         self._asked = self._asked or time.monotonic()
-        self._stop.set()
+        self._why = self._why or why
+        self._stop = True
 
     def reread(self) -> None:
-        """Ask `run` to read the configuration again."""
-        self._reread.set()
+        """Ask `run` to read the configuration again. A signal may call it."""
+        self._reread = True
 
     def run(self) -> int:
         """Run to the end; returns the exit code. Raises EdgeasrError for what needs a mend before it can start."""
@@ -151,6 +153,7 @@ class Daemon:
                 self._listen(rooms)
             finally:
                 notify("STOPPING=1", "STATUS=stopping")
+                _LOG.info("stopping%s", f" on {self._why}" if self._why else "")
                 ear.close(for_good=True)
             engine.finish(ear)
             self._report(rooms)
@@ -170,7 +173,7 @@ class Daemon:
             notify("READY=1")
         ready, announced, turns = operator.muted, 0, 0
         watchdog = Watchdog()
-        while not self._stop.is_set() and not ear.ended:
+        while not self._stop and not ear.ended:
             if not ear.is_open:
                 rooms.control.wait(_WAIT)
             elif engine.hear(ear, _WAIT) and announced < ear.openings:
@@ -189,8 +192,8 @@ class Daemon:
             replaced = {"microphone": ear.replacements, "encoder": rooms.supervisor.replacements}
             rooms.alarms.look(engine.settings.quality, replaced)
             self._power.look(self._health.audio_seconds)
-            if self._reread.is_set() and ready and not engine.loading:
-                self._reread.clear()
+            if self._reread and ready and not engine.loading:
+                self._reread = False
                 with reloading():
                     operator.reread()
             turns += 1
@@ -226,8 +229,7 @@ def run_daemon(
     daemon = Daemon(settings, reload, root)
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        _LOG.info("stopping on %s", signal.Signals(number).name)
-        daemon.stop()
+        daemon.stop(signal.Signals(number).name)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)

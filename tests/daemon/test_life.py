@@ -98,3 +98,16 @@ def test_ready_and_watchdog_follow_the_audio(unit: Unit) -> None:
     unit.process.send_signal(signal.SIGTERM)
     assert unit.process.wait(PATIENCE) == 0
     assert unit.told()[-1] == "STOPPING=1"
+
+
+def test_a_hail_of_signals_stops_nothing_but_what_it_should(unit: Unit) -> None:
+    unit.play(2.0)
+    assert "READY=1" in unit.told()
+    for _ in range(200):
+        unit.process.send_signal(signal.SIGHUP)
+        time.sleep(0.002)
+    unit.play(1.0)
+    assert unit.process.poll() is None
+    for _ in range(50):
+        unit.process.send_signal(signal.SIGTERM)
+    assert unit.process.wait(PATIENCE) == 0
