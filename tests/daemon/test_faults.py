@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import re
 import signal
 import socket
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from conftest import PATIENCE, wait_for
 from fake_machine import SPOKEN, TOPICS, House
 
@@ -17,7 +21,8 @@ from edgeasr.mqtt import Kind
 from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
+    from pathlib import Path
 
 LOG = logging.getLogger(__name__)
 STOP_BUDGET = 5.0  # seconds that are promised
@@ -189,3 +194,56 @@ def test_by_hand_a_missing_microphone_is_one_sentence_at_once(house: House) -> N
     assert house.process is not None
     assert house.process.wait(PATIENCE) != 0
     assert "there is no microphone" in (house.folder / "log").read_text()
+
+
+def named(house: House) -> list[str]:
+    """Return the finals of which the log tells: it does so once one is in the outbox."""
+    return re.findall(r" final ([0-9a-f]+-\d+),", (house.folder / "log").read_text())
+
+
+@pytest.fixture
+def tiny_disk(house: House) -> Iterator[Path]:
+    folder = house.folder / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk takes root")
+    yield folder
+    house.close()
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_broken_outbox_a_full_disk_no_broker_and_a_kill_lose_no_final(
+    house: House, tiny_disk: Path
+) -> None:
+    ballast = tiny_disk / "ballast"
+    (tiny_disk / "outbox.sqlite").write_bytes(os.urandom(20_000))
+    house.write_speech()
+    house.plug_microphone()
+    values = {"outbox.path": str(tiny_disk / "outbox.sqlite"), "encoder.accelerator": "cpu"}
+    house.start(**values)
+    house.await_final()
+    assert house.events() == ["outbox_replaced"]
+    house.broker.stop(signal.SIGKILL)
+    with contextlib.suppress(OSError), ballast.open("wb") as file:
+        while True:
+            file.write(bytes(1024))
+            file.flush()
+    before = len(named(house))
+    wait_for(lambda: len(named(house)) >= before + 2, "finals on a full disk", 2 * PATIENCE)
+    assert "kept in memory only" in (house.folder / "log").read_text()
+    ballast.unlink()
+    wait_for(lambda: len(named(house)) >= before + 3, "a final that takes those to the disk")
+    assert house.process is not None
+    house.process.kill()
+    house.process.wait(PATIENCE)
+    said = named(house)
+    house.broker.start()
+    wait_for(house.listener.is_ready.is_set, "the subscriber")
+    house.start(**values)
+    wait_for(lambda: {one["id"] for one in house.finals()} >= set(said), "all finals")
+    heard = list(dict.fromkeys(one["id"] for one in house.finals()))
+    assert heard[: len(said)] == said, "none lost, in order"
+    starts = [one["start"] for one in house.finals()]
+    assert starts == sorted(starts)
+    house.await_state(LISTENING)
