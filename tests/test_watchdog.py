@@ -107,3 +107,9 @@ def test_a_socket_that_is_gone_stops_nobody(systemd: Systemd, monkeypatch: pytes
     monkeypatch.setenv("NOTIFY_SOCKET", "@nobody-listens-here")
     notify("READY=1")
     assert systemd.watchdog().progress(1, 1)
+
+
+def test_a_state_that_names_a_device_is_one_line_whatever_its_name(systemd: Systemd) -> None:
+    notify("STATUS=degraded: the microphone 'Evil\nREADY=1\rWATCHDOG=trigger' is gone")
+    (told,) = systemd.heard()
+    assert told == "STATUS=degraded: the microphone 'Evil READY=1 WATCHDOG=trigger' is gone"

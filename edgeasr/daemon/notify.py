@@ -28,7 +28,9 @@ def notify(*lines: str) -> None:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as channel:
-            channel.sendto("\n".join(lines).encode(), address)
+            # A line is one, whatever a microphone that it names calls itself.
+            text = "\n".join(" ".join(line.splitlines()) for line in lines)
+            channel.sendto(text.encode("utf-8", "replace"), address)
     except OSError:
         return
 
