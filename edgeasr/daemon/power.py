@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edgeasr.tuning import batteries, supply_says
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,7 +28,7 @@ class PowerMeter:
     """
 
     def __init__(self, root: Path = Path("/"), clock: Callable[[], float] = time.monotonic) -> None:
-        self._folder, self._clock = root / "sys/class/power_supply", clock
+        self._root, self._clock = root, clock
         self._seen = self._next = clock()
         self._audio_seen = self._audio = 0.0
         self._wh: float | None = None
@@ -67,29 +69,19 @@ class PowerMeter:
         }
 
     def _battery(self) -> Path | None:
-        for folder in sorted(self._folder.glob("*")):
-            # A mouse's or headset's battery is none of the machine's.
-            if _text(folder, "type") == "Battery" and _text(folder, "scope") != "Device":
-                return folder
-        return None
+        return next(iter(batteries(self._root)), None)
 
     def _supply(self) -> str:
-        for folder in sorted(self._folder.glob("*")):
-            kind = _SUPPLIES.get(_text(folder, "type"))
-            if kind and _text(folder, "online") not in {"", "0"}:
+        for folder in sorted((self._root / "sys/class/power_supply").glob("*")):
+            kind = _SUPPLIES.get(supply_says(folder, "type"))
+            if kind and supply_says(folder, "online") not in {"", "0"}:
                 return kind
         return "unknown"
 
 
-def _text(folder: Path, name: str) -> str:
-    with contextlib.suppress(OSError, ValueError):
-        return (folder / name).read_text(encoding="ascii").strip()
-    return ""
-
-
 def _number(folder: Path, name: str) -> float | None:
     with contextlib.suppress(ValueError):
-        return int(_text(folder, name)) * _MICRO
+        return int(supply_says(folder, name)) * _MICRO
     return None
 
 
@@ -99,7 +91,7 @@ def _rounded(value: float | None) -> float | None:
 
 def _is_charging(battery: Path) -> bool | None:
     """Return None where it neither gives nor takes, or the kernel does not know."""
-    return {"Charging": True, "Discharging": False}.get(_text(battery, "status"))
+    return {"Charging": True, "Discharging": False}.get(supply_says(battery, "status"))
 
 
 def _signed(battery: Path, value: float | None) -> float | None:
@@ -121,7 +113,7 @@ def _watts(battery: Path) -> float | None:
 
 def _percent(battery: Path) -> float | None:
     with contextlib.suppress(ValueError):
-        return float(min(100, max(0, int(_text(battery, "capacity")))))
+        return float(min(100, max(0, int(supply_says(battery, "capacity")))))
     return None
 
 
@@ -129,7 +121,7 @@ def _seconds_to_empty(battery: Path, watts: float | None) -> float | None:
     if _is_charging(battery) is not False:
         return None
     with contextlib.suppress(ValueError):
-        return float(max(0, int(_text(battery, "time_to_empty_now"))))
+        return float(max(0, int(supply_says(battery, "time_to_empty_now"))))
     energy = _number(battery, "energy_now")
     if energy is None:
         volts, charge = _number(battery, "voltage_now"), _number(battery, "charge_now")

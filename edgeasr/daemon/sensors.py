@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from edgeasr.tuning import batteries, supply_says
+
 _THROTTLED: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _NOW: Final = 0xF  # the bits of now; the same 16 higher are since boot
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -57,11 +59,10 @@ class Sensors:
 
     def battery_percent(self) -> float | None:
         """Charge of a battery that is being discharged; None on the mains or without a battery."""
-        for folder in sorted((self._root / "sys/class/power_supply").glob("*")):
-            with contextlib.suppress(OSError, ValueError):
-                is_battery = (folder / "type").read_text().strip() == "Battery"
-                if is_battery and (folder / "status").read_text().strip() == "Discharging":
-                    return float(int((folder / "capacity").read_text()))
+        for battery in batteries(self._root):
+            with contextlib.suppress(ValueError):
+                if supply_says(battery, "status") == "Discharging":
+                    return float(int(supply_says(battery, "capacity")))
         return None
 
     def _family(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Where and how each thread and process runs: cores, real-time priority, locked memory, the CPU's governor."""
 
+from edgeasr.tuning.battery import batteries, supply_says
 from edgeasr.tuning.governor import GovernorWatch, wish_for
 from edgeasr.tuning.memory import lock_memory
 from edgeasr.tuning.plan import Plan, parse_cores, plan_cores
@@ -17,12 +18,14 @@ __all__ = [
     "GovernorWatch",
     "Plan",
     "Tuning",
+    "batteries",
     "bound_realtime",
     "demote",
     "lock_memory",
     "name_thread",
     "parse_cores",
     "plan_cores",
+    "supply_says",
     "threads",
     "tune_process",
     "tune_thread",

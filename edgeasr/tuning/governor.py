@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edgeasr.governor import ECONOMY, WISHES, Wish, governors
+from edgeasr.tuning.battery import on_battery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS: Final = 10.0
 ATTEMPTS: Final = 4  # to have it set, before it counts as refused
-
-
-def on_battery(root: Path = Path("/")) -> bool:
-    """Whether the kernel says that the machine runs from a battery."""
-    for folder in sorted((root / "sys/class/power_supply").glob("*")):
-        with contextlib.suppress(OSError):
-            kind = (folder / "type").read_text(encoding="ascii", errors="replace").strip()
-            if kind == "Battery":
-                status = (folder / "status").read_text(encoding="ascii", errors="replace").strip()
-                if status == "Discharging":
-                    return True
-    return False
 
 
 def wish_for(policy: GovernorPolicy, root: Path = Path("/")) -> Wish:

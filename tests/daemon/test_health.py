@@ -37,6 +37,9 @@ def pi(tmp_path: Path) -> Path:
     put(tmp_path, "sys/class/apex/apex_0/temp", "70500\n")
     put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "50004\n")
     put(tmp_path, "sys/class/power_supply/AC/type", "Mains\n")
+    mouse = ("type", "Battery"), ("scope", "Device"), ("status", "Discharging"), ("capacity", "3")
+    for name, text in mouse:
+        put(tmp_path, f"sys/class/power_supply/A_MOUSE/{name}", f"{text}\n")
     for name, text in (("type", "Battery"), ("status", "Discharging"), ("capacity", "17")):
         put(tmp_path, f"sys/class/power_supply/BAT0/{name}", f"{text}\n")
     put(tmp_path, "proc/self/smaps_rollup", "Rss: 9 kB\nPss:              90000 kB\n")

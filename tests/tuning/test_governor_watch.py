@@ -140,3 +140,13 @@ def test_another_policy_counts_at_once(machine: Machine) -> None:
     watch.follow(GovernorPolicy.LEAVE)
     machine.turn(watch)
     assert machine.governor() == {"ondemand"}
+
+
+def test_a_mouse_s_battery_is_not_the_machine_s(machine: Machine) -> None:
+    mouse = machine.root / "sys/class/power_supply/hidpp_battery_0"
+    mouse.mkdir()
+    for name, text in (("type", "Battery"), ("scope", "Device"), ("status", "Discharging")):
+        (mouse / name).write_text(f"{text}\n")
+    watch = machine.watch(GovernorPolicy.ADAPTIVE)
+    machine.turn(watch)
+    assert machine.governor() == {"performance"}
