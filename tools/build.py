@@ -26,9 +26,10 @@ _RECIPE = (
 )  # fmt: skip
 # For weights that know speech already: labels of their own, a lower rate, all criteria from the start.
 _RECIPE_ONWARD = (
-    "--batch-seconds", 10, "--rate", 2.5e-3, "--tempo", 0.3, "--distort", 0.5, "--distort-late", 0.3, "--mmi", 0.8,
-    "--mmi-from", 0.0, "--guide", 1.5, "--settled", 0.5,
-    "--thin", "speechocean762=0.6", "commonvoice=0.85", "an4=0.2", "kathleen=0.4", "ljspeech=0.6",
+    "--batch-seconds", 10, "--rate", 1.2e-3, "--tempo", 0.3, "--distort", 0.4, "--distort-late", 0.3, "--mmi", 0.8,
+    "--mmi-from", 0.0, "--guide", 1.0, "--settled", 0.0, "--measure-every", 9,
+    "--thin", "librispeech=0.5", "vctk=0.5", "commonvoice=0.43", "speechocean762=0.3", "ljspeech=0.3", "kathleen=0.2",
+    "an4=0.1",
 )  # fmt: skip
 # Without these, glibc gives a batch's memory back to the kernel and gets it again, page by page, for the next one.
 _KEEP_MEMORY = {
