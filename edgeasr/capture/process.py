@@ -33,9 +33,8 @@ MODULE: Final = "edgeasr.capture.worker"
 
 # Two calls into PortAudio of 5 s each, and Python's start on the slowest board under load.
 OPEN_SECONDS: Final = 20.0
-_PIPE_BYTES: Final = (
-    1 << 20
-)  # 5 s of 48 kHz stereo; the kernel allows no more unasked, and takes memory as it fills
+# 5 s of 48 kHz stereo; the kernel allows no more unasked, and takes memory as it fills.
+_PIPE_BYTES: Final = 1 << 20
 _REPORT_BYTES: Final = 4096
 
 
