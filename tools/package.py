@@ -12,7 +12,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeasr.bundle import Bundle, write_checksums
+from edgeasr.bundle import FORMAT, Bundle, write_checksums
+from edgeasr.decoder import Lexicon
 from edgeasr.encoder import open_encoder
 from edgeasr.frontend import LogMelConfig
 from tools.acoustic.network import STRIDE
@@ -50,7 +51,7 @@ def manifest(args: argparse.Namespace, files: dict[str, str]) -> dict[str, dict[
         encoder["edgetpu_file"] = "encoder_edgetpu.tflite"
     return {
         "model": {
-            "format": 1,
+            "format": FORMAT,
             "name": args.out.name,
             "version": args.version,
             "language": "en",
@@ -110,6 +111,10 @@ def main() -> None:
         if (args.lm / name).exists():
             shutil.copyfile(args.lm / name, args.out / name)
             files[key] = name
+    with (args.out / "lexicon.txt").open(encoding="utf-8") as entries:
+        lexicon = Lexicon.of((args.out / "tokens.txt").read_text(encoding="utf-8").split(), entries)
+    (args.out / "lexicon.bin").write_bytes(lexicon.data.tobytes())
+    files["packed_lexicon"] = "lexicon.bin"
     if args.card:
         shutil.copyfile(args.card, args.out / "MODEL_CARD.md")
         drawn = args.card.with_name("calibration.png")

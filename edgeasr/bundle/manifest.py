@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST_FILE = "model.toml"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class DecoderInfo:
 
     tokens: str
     lexicon: str
+    packed_lexicon: str
     lm: str
     lm_weight: float
     word_score: float
@@ -72,7 +73,7 @@ class Manifest:
         """Names of the files that the manifest refers to."""
         names = (
             self.encoder.file, self.encoder.edgetpu_file, self.decoder.tokens, self.decoder.lexicon,
-            self.decoder.lm, self.decoder.g2p,
+            self.decoder.packed_lexicon, self.decoder.lm, self.decoder.g2p,
         )  # fmt: skip
         return tuple(name for name in names if name)
 

@@ -1,6 +1,6 @@
 """Log-probabilities to words: beam search, low-power search, confidences, end of an utterance."""
 
-from edgeasr.decoder.beam import BeamDecoder, SearchOptions
+from edgeasr.decoder.beam import BeamDecoder
 from edgeasr.decoder.confidence import ConfidenceModel, Evidence
 from edgeasr.decoder.endpoint import Endpointer, EndpointRules, EndReason
 from edgeasr.decoder.g2p import Pronouncer
@@ -8,6 +8,7 @@ from edgeasr.decoder.greedy import GreedyDecoder, best_path, low_power
 from edgeasr.decoder.hypothesis import Decoder, Hypothesis, Word
 from edgeasr.decoder.language import load_language_model
 from edgeasr.decoder.lexicon import Lexicon
+from edgeasr.decoder.search import SearchOptions
 from edgeasr.decoder.vocabulary import Vocabulary, VocabularyMaker
 
 __all__ = [

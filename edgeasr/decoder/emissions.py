@@ -1,4 +1,4 @@
-"""Log-probabilities on their way to the search: kept for confidences, thinned where nothing is said."""
+"""Log-probabilities of an utterance, kept for confidences and for the endpoint."""
 
 from __future__ import annotations
 
@@ -12,57 +12,39 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_HISTORY: Final = 1024  # steps kept, 31 s at 30 ms; words older than half of it have long been settled
+HISTORY: Final = 1024  # steps kept, 31 s at 30 ms; words older than half of it have long been settled
 _LIKELY: Final = math.log(0.5)
 
 
 class Emissions:
-    """One utterance's rows, float32 [units], and which of them the search has seen.
+    """One utterance's latest rows, float32 [units]."""
 
-    Runs of rows on which blank is all but certain are cut to one row: they cannot change the words, and
-    pauses then cost nothing. A row that goes on with the unit of the row before may also count as blank:
-    flashlight leaves a word at its last unit's first row and would else have to pay for the unit's length.
-    """
-
-    def __init__(self, units: int, *, blank_skip: float, blank_penalty: float, hold_last_unit: bool) -> None:
-        self._rows = np.zeros((_HISTORY, units), np.float32)
-        self._fed = np.zeros((_HISTORY, units), np.float32)
-        self._certain = math.log(blank_skip) if blank_skip < 1.0 else math.inf
-        self._penalty = blank_penalty
-        self._hold = hold_last_unit
-        self.pointer: int = self._fed.ctypes.data
+    def __init__(self, units: int) -> None:
+        self._rows = np.zeros((HISTORY, units), np.float32)
         self.begin()
 
     def begin(self) -> None:
         """Forget the utterance before."""
         self._first = 0
         self.steps = 0
-        self.fed_steps: list[int] = []
         self._last_likely = -1
-        self._was_certain = False
-        self._held = 0
 
     @property
     def trailing_blank(self) -> int:
         """Steps since the last on which a unit other than blank was the likelier."""
         return self.steps - 1 - self._last_likely
 
-    def add(self, log_probs: NDArray[np.float32]) -> int:
-        """Take rows [n, units], at most 256; returns how many lie at `pointer` for the search to read."""
+    def add(self, log_probs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take rows [n, units], at most 256; returns them as they are kept, contiguous."""
         self._make_room(len(log_probs))
-        fed = 0
-        for row in log_probs:
-            self._rows[self.steps - self._first] = row
-            blank = float(row[0])
-            if blank < _LIKELY:
-                self._last_likely = self.steps
-            certain = blank > self._certain
-            if not (certain and self._was_certain):
-                self._feed(row, blank, fed)
-                fed += 1
-            self._was_certain = certain
-            self.steps += 1
-        return fed
+        begin = self.steps - self._first
+        kept = self._rows[begin : begin + len(log_probs)]
+        kept[:] = log_probs
+        likely = np.flatnonzero(kept[:, 0] < _LIKELY)
+        if len(likely):
+            self._last_likely = self.steps + int(likely[-1])
+        self.steps += len(log_probs)
+        return kept
 
     def window(self, begin: int, end: int) -> NDArray[np.float32]:
         """Rows of the steps from `begin` to before `end`, as they came."""
@@ -83,22 +65,9 @@ class Emissions:
                 lasting[offset] = unit
         return lasting[: int(np.flatnonzero(lasting)[-1]) + 1] if lasting.any() else lasting[:0]
 
-    def _feed(self, row: NDArray[np.float32], blank: float, slot: int) -> None:
-        target = self._fed[slot]
-        target[:] = row
-        if self._penalty:
-            blank -= self._penalty
-            target[0] = blank
-        if self._hold:
-            if self._held and row[self._held] > blank:
-                target[0] = row[self._held]
-            best = int(row.argmax())
-            self._held = best
-        self.fed_steps.append(self.steps)
-
     def _make_room(self, count: int) -> None:
         used = self.steps - self._first
-        if used + count > _HISTORY:
-            drop = max(_HISTORY // 2, used + count - _HISTORY)
+        if used + count > HISTORY:
+            drop = max(HISTORY // 2, used + count - HISTORY)
             self._rows[: used - drop] = self._rows[drop:used].copy()
             self._first += drop

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgeasr.decoder.beam import BeamDecoder, SearchOptions
+from edgeasr.decoder.beam import BeamDecoder
+from edgeasr.decoder.search import SearchOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgeasr.decoder.confidence import ConfidenceModel
-    from edgeasr.decoder.words import Words
+    from edgeasr.decoder.lexicon import Lexicon
 
 
 def low_power(options: SearchOptions) -> SearchOptions:
@@ -34,21 +35,17 @@ def low_power(options: SearchOptions) -> SearchOptions:
 class GreedyDecoder(BeamDecoder):
     """BeamDecoder in its low-power form; takes the same arguments."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
-        words: Words,
-        units: int,
-        trie: Any,
-        language_model: Any,
+        lexicon: Lexicon,
+        language_model: NDArray[np.uint8] | None,
         *,
         step_seconds: float,
         options: SearchOptions | None = None,
         confidence: ConfidenceModel | None = None,
     ) -> None:
         super().__init__(
-            words,
-            units,
-            trie,
+            lexicon,
             language_model,
             step_seconds=step_seconds,
             options=low_power(options or SearchOptions()),

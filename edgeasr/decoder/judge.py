@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edgeasr.decoder.confidence import TYPICAL_WORD, ConfidenceModel, Evidence, log_shares
-from edgeasr.decoder.lexicon import flashlight
+from edgeasr.decoder.confidence import TYPICAL_WORD, ConfidenceModel, Evidence
+from edgeasr.decoder.search import START
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgeasr.decoder.path import Path, Track
+    from edgeasr.decoder.path import Track
+    from edgeasr.decoder.search import Search
 
 _LEAST_SHARE = 1e-6
 
 
 class Judge:
-    """Weighs the words of one utterance; `language_model` as from `load_language_model`."""
+    """Weighs the words of one utterance; `knows_language`: whether the search has a language model."""
 
-    def __init__(self, language_model: Any, model: ConfidenceModel) -> None:
-        self._language_model, self._model = language_model, model
-        self._is_mute = isinstance(language_model, flashlight().ZeroLM)
+    def __init__(self, search: Search, model: ConfidenceModel, *, knows_language: bool) -> None:
+        self._search, self._model, self._knows_language = search, model, knows_language
 
     def weigh(
         self, labels: Sequence[int], heard: Sequence[Evidence], *, is_whole: bool
     ) -> tuple[list[float], tuple[Evidence, ...]]:
         """Confidences of an utterance's words from its first on, and all that they rest on.
 
-        `labels`: the words in the lexicon's numbers; `is_whole`: nothing will follow.
+        `labels`: the words in the search's numbers; `is_whole`: nothing will follow.
         """
         says = self._says(labels, is_whole=is_whole)
         evidence = tuple(
@@ -38,23 +38,19 @@ class Judge:
         )
         return self._model.confidences(evidence), evidence
 
-    def agreements(self, tracks: Sequence[Track], paths: Sequence[Path]) -> list[float]:
+    def agreements(self, tracks: Sequence[Track]) -> list[float]:
         """Natural log of the share of the hypotheses that have each word, weighted by their scores."""
-        shares = log_shares([path.score for path in paths], self._model.temper)
-        found = []
-        for track in tracks:
-            share = sum(float(s) for s, path in zip(shares, paths, strict=True) if path.has(track))
-            found.append(math.log(min(max(share, _LEAST_SHARE), 1.0)))
-        return found
+        labels, ends = [track.label for track in tracks], [track.end for track in tracks]
+        shares = self._search.agreements(labels, ends, self._model.temper)
+        return [math.log(min(max(share, _LEAST_SHARE), 1.0)) for share in shares]
 
     def _says(self, labels: Sequence[int], *, is_whole: bool) -> list[float]:
         """Log10 probability of each word after those before it, and of what comes behind the last."""
-        if self._is_mute:
+        if not self._knows_language:
             return [TYPICAL_WORD] * (len(labels) + 1)
-        scores = []
-        state = self._language_model.start(False)
+        scores, context = [], START
         for label in labels:
-            state, score = self._language_model.score(state, label)
+            score, context = self._search.language(context, label)
             scores.append(score)
-        scores.append(self._language_model.finish(state)[1] if is_whole else TYPICAL_WORD)
+        scores.append(self._search.language(context, None)[0] if is_whole else TYPICAL_WORD)
         return scores

@@ -1,37 +1,29 @@
-"""The n-gram language model that scores word sequences."""
+"""The n-gram model of a bundle: packed, mapped, and asked by the compiled search."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from edgeasr.decoder.lexicon import Lexicon, flashlight
-from edgeasr.errors import BundleError, RuntimeMissingError
+import numpy as np
+
+from edgeasr.errors import BundleError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
 
-def load_language_model(path: Path | None, lexicon: Lexicon) -> Any:
-    """Return KenLM's model at `path` for the lexicon's words, or one that scores nothing for None.
+MAGIC: Final = b"EDGELM1\0"
 
-    Binary files are mapped; ARPA files are read, slowly. Raises BundleError for a missing or broken file.
-    """
-    if path is None:
-        return flashlight().ZeroLM()
+
+def load_language_model(path: Path) -> NDArray[np.uint8]:
+    """Map the model at `path`; BundleError for a missing file or one of another kind."""
     try:
-        from flashlight.lib.text.decoder.kenlm import KenLM  # noqa: PLC0415
-    except ImportError as error:
-        raise RuntimeMissingError(
-            "flashlight-text lacks KenLM; run: pip install flashlight-text==0.0.7"
-        ) from error
-    if not path.is_file():
+        data = np.memmap(path, np.uint8, "r")
+    except (OSError, ValueError) as error:
         raise BundleError(
-            f"the language model {path} is missing; fetch the bundle again or switch the LM off"
-        )
-    try:
-        return KenLM(str(path), lexicon.dictionary())
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
-        raise BundleError(
-            f"the language model {path} cannot be read ({reason}); fetch the bundle again"
+            f"the language model {path} cannot be read ({error}); fetch the bundle again or switch the LM off"
         ) from error
+    if bytes(data[:8]) != MAGIC:
+        raise BundleError(f"{path} is no packed language model; fetch the bundle again")
+    return data

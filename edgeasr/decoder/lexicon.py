@@ -3,142 +3,94 @@
 from __future__ import annotations
 
 import math
-from array import array
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edgeasr.decoder.slots import slot_names
+from edgeasr.decoder.packed import HEADER, MAGIC, check_units, pack
 from edgeasr.decoder.words import Words
-from edgeasr.errors import BundleError, RuntimeMissingError
+from edgeasr.errors import BundleError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 BLANK: Final = "<blk>"
-WORDS_PER_NODE: Final = (
-    6  # flashlight's kTrieMaxLabel: further homophones at a node would be dropped with a complaint
-)
 
 
 class Lexicon:
-    """Vocabulary of a bundle.
+    """Vocabulary of a bundle, packed and mapped; only what is looked at takes memory.
 
-    `units`: names of the rows' columns, blank first. `entries`: lines `word<TAB>P1 P2 …`, most probable words
-    first; their order decides which homophones survive and guides the search before a word is complete.
-    Raises BundleError for a unit that `units` lacks or a line without pronunciation.
+    `units`: names of the rows' columns, blank first. `data`: the packed tree, uint8. Raises BundleError where these do
+    not belong together.
     """
 
-    def __init__(
-        self,
-        units: Sequence[str],
-        entries: Iterable[str],
-        *,
-        source: str = "lexicon.txt",
-    ) -> None:
+    def __init__(self, units: Sequence[str], data: NDArray[np.uint8], *, source: str = "lexicon.bin") -> None:
         if not units or units[0] != BLANK or len(set(units)) != len(units):
             raise BundleError(
                 f"the units beside {source} must be distinct and begin with {BLANK}; rebuild the bundle"
             )
-        self.units = tuple(units)
-        index: dict[str, int] = {}
-        # A byte a unit and end to end: as many str would take ten times the memory, and leave it in pieces.
-        unit_bytes = {unit: bytes([number]) for number, unit in enumerate(self.units) if number > 0}
-        phones, word_of, ends = bytearray(), array("I"), array("I")
+        if len(data) < HEADER.size or bytes(data[:8]) != MAGIC:
+            raise BundleError(f"{source} is no packed lexicon; fetch the bundle again")
+        _, count, words, nodes, labels, text, _ = HEADER.unpack(bytes(data[: HEADER.size]))
+        if count != len(units):
+            raise BundleError(f"{source} has {count} units, but its bundle {len(units)}; fetch it again")
+        begin = HEADER.size + 4 * (2 * (nodes + 1) + labels)
+        end = begin + 4 * (words + 1) + 2 * nodes
+        if not words or len(data) != end + text:
+            raise BundleError(f"{source} is not whole; fetch the bundle again")
+        self.units, self.data = tuple(units), data
+        self.words = Words(data[end:], data[begin : begin + 4 * (words + 1)].view(np.uint32))
 
-        def keep(word: str, pronunciation: str) -> None:
-            word_of.append(index.setdefault(word, len(index)))
+    @classmethod
+    def load(cls, tokens: Path, packed: Path) -> Lexicon:
+        """Map a bundle's `lexicon.bin` beside its `tokens.txt`; BundleError where they are missing or broken."""
+        try:
+            units = tokens.read_text(encoding="utf-8").split()
+            data = np.memmap(packed, np.uint8, "r")
+        except (OSError, ValueError) as error:
+            raise BundleError(
+                f"cannot read the bundle's tokens and lexicon ({error}); fetch it again"
+            ) from error
+        return cls(units, data, source=str(packed))
+
+    @classmethod
+    def of(cls, units: Sequence[str], entries: Iterable[str], *, source: str = "lexicon.txt") -> Lexicon:
+        """Pack lines `word<TAB>P1 P2 …`, most probable words first.
+
+        Their order is that of the words' numbers and of homophones, and guides the search before a word is complete.
+        Raises BundleError for a unit that `units` lacks or a line without pronunciation.
+        """
+        check_units(len(units))
+        index: dict[str, int] = {}
+        numbers = {unit: bytes([number]) for number, unit in enumerate(units) if number > 0}
+        labels, spoken = [], []
+        for line in entries:
+            word, tab, pronunciation = line.partition("\t")
+            if not line.strip():
+                continue
+            if not tab or not pronunciation.strip():
+                raise BundleError(
+                    f"{source} has the line {line!r} without a tab and phones; rebuild the bundle"
+                )
             try:
-                phones.extend(b"".join([unit_bytes[unit] for unit in pronunciation.split()]))
+                spoken.append(b"".join([numbers[unit] for unit in pronunciation.split()]))
             except KeyError as error:
                 raise BundleError(
                     f"{source} uses the unit {error}, which tokens.txt lacks; rebuild the bundle"
                 ) from error
-            ends.append(len(phones))
-
-        for line in entries:
-            word, tab, pronunciation = line.partition("\t")
-            if not tab or not pronunciation:
-                if line.strip():
-                    raise BundleError(
-                        f"{source} has the line {line!r} without a tab and phones; rebuild the bundle"
-                    )
-                continue
-            keep(word, pronunciation)
+            labels.append(index.setdefault(word, len(index)))
         if not index:
             raise BundleError(f"{source} holds no words; rebuild the bundle")
-        self._phones, self._word_of, self._ends = bytes(phones), word_of, ends
-        self.words = Words(index)
-
-    @classmethod
-    def load(cls, tokens: Path, lexicon: Path) -> Lexicon:
-        """Read a bundle's `tokens.txt` and `lexicon.txt`; BundleError where they are missing or broken."""
-        try:
-            units = tokens.read_text(encoding="utf-8").split()
-            with lexicon.open(encoding="utf-8") as lines:
-                entries = (line.rstrip("\r\n") for line in lines)
-                return cls(units, entries, source=str(lexicon))
-        except (OSError, UnicodeDecodeError) as error:
-            raise BundleError(
-                f"cannot read the bundle's tokens and lexicon ({error}); fetch it again"
-            ) from error
+        ahead = rank_scores(len(index))[labels]
+        packed = pack(len(units), list(index), spoken, labels, ahead)
+        return cls(units, np.frombuffer(packed, np.uint8), source=source)
 
     def __len__(self) -> int:
         """Count the distinct words."""
         return len(self.words)
-
-    def trie(self, *, look_ahead: bool = True) -> Any:
-        """Build flashlight's prefix tree; labels are indices into `words`.
-
-        With `look_ahead`, nodes carry the best log10 probability below them, estimated from the words' ranks;
-        it steers pruning only, since the search takes it back at the word's end. A Python loop: other threads
-        get turns.
-        """
-        library = flashlight()
-        tree = library.Trie(len(self.units), 0)
-        insert = tree.insert
-        scores = rank_scores(len(self.words)) if look_ahead else np.zeros(len(self.words), np.float32)
-        crowded = self._crowded()
-        taken: dict[bytes, int] = {}
-        for word, pronunciation in zip(self._word_of, self._pronunciations(), strict=True):
-            if hash(pronunciation) in crowded:
-                taken[pronunciation] = taken.get(pronunciation, 0) + 1
-                if taken[pronunciation] > WORDS_PER_NODE:
-                    continue
-            insert(list(pronunciation), word, scores[word])
-        tree.smear(library.SmearingMode.MAX)
-        return tree
-
-    def dictionary(self) -> Any:
-        """Words in order, then the slots for the user's, as flashlight's KenLM wants them.
-
-        One by one, so that other threads get turns. A slot that the model lacks counts as its unknown word.
-        """
-        from flashlight.lib.text.dictionary import Dictionary  # noqa: PLC0415
-
-        dictionary = Dictionary()
-        for word in self.words:
-            dictionary.add_entry(word)
-        for name, _ in slot_names():
-            dictionary.add_entry(name)
-        return dictionary
-
-    def release(self) -> None:
-        """Forget the pronunciations once the tree is built."""
-        self._phones, self._word_of, self._ends = b"", array("I"), array("I")
-
-    def _pronunciations(self) -> Iterator[bytes]:
-        begin = 0
-        for end in self._ends:
-            yield self._phones[begin:end]
-            begin = end
-
-    def _crowded(self) -> set[int]:
-        """Hashes of the pronunciations that more words share than a node can hold."""
-        hashes = np.fromiter(map(hash, self._pronunciations()), np.int64, len(self._ends))
-        values, counts = np.unique(hashes, return_counts=True)
-        return set(values[counts > WORDS_PER_NODE].tolist())
 
 
 def look_up(path: Path, wanted: Collection[str]) -> dict[str, list[str]]:
@@ -157,7 +109,7 @@ def look_up(path: Path, wanted: Collection[str]) -> dict[str, list[str]]:
     return found
 
 
-def rank_scores(count: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def rank_scores(count: int) -> NDArray[np.float32]:
     """Log10 probabilities that words of ranks 0 to `count` - 1 would have.
 
     Zipf's law with its second regime from about rank 8,000 on (Ferrer i Cancho and Solé, 2001).
@@ -165,18 +117,5 @@ def rank_scores(count: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     rank = np.arange(count, dtype=np.float64) + 2.7
     knee = 8000.0
     tail = np.maximum(np.log10(rank) - math.log10(knee), 0.0)
-    scores: np.ndarray[tuple[int], np.dtype[np.float32]] = (
-        math.log10(0.12) - np.log10(rank) - 0.6 * tail
-    ).astype(np.float32)
+    scores: NDArray[np.float32] = (math.log10(0.12) - np.log10(rank) - 0.6 * tail).astype(np.float32)
     return scores
-
-
-def flashlight() -> Any:
-    """Return the decoder module of flashlight-text; RuntimeMissingError where it is not installed."""
-    try:
-        from flashlight.lib.text import decoder  # noqa: PLC0415
-    except ImportError as error:
-        raise RuntimeMissingError(
-            "flashlight-text is not installed; run: pip install flashlight-text==0.0.7"
-        ) from error
-    return decoder

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 from typing import TYPE_CHECKING
 
 from edgeasr.decoder import (
@@ -42,27 +40,22 @@ def search_options(settings: Settings, bundle: Bundle) -> SearchOptions:
         lm_weight=info.lm_weight if wanted.lm_weight is None else wanted.lm_weight,
         word_score=info.word_score if wanted.word_score is None else wanted.word_score,
         blank_penalty=info.blank_penalty,
+        lm_order=wanted.lm_order,
     )
 
 
 def load_decoder(settings: Settings, bundle: Bundle, told: Sequence[UserWord] = ()) -> BeamDecoder:
-    """Read lexicon and language model and build the search; takes about a second.
+    """Map lexicon and language model and make the search.
 
     `told`: the user's words beside those of the settings.
     """
     info = bundle.manifest.decoder
     wanted = settings.decoder
-    lexicon = Lexicon.load(bundle.file(info.tokens), bundle.file(info.lexicon))
-    # The model first: the words' list that KenLM wants is freed before the tree takes its place.
-    model = load_language_model(bundle.file(info.lm) if wanted.lm else None, lexicon)
-    trie = lexicon.trie()
-    lexicon.release()
-    _give_memory_back()
+    lexicon = Lexicon.load(bundle.file(info.tokens), bundle.file(info.packed_lexicon))
+    model = load_language_model(bundle.file(info.lm)) if wanted.lm else None
     kind = BeamDecoder if wanted.mode is DecoderMode.BEAM else GreedyDecoder
     decoder = kind(
-        lexicon.words,
-        len(lexicon.units),
-        trie,
+        lexicon,
         model,
         step_seconds=bundle.manifest.encoder.stride * FRAME_SAMPLES / SAMPLE_RATE,
         options=search_options(settings, bundle),
@@ -94,12 +87,6 @@ def _hang_over(settings: Settings, hop_frames: int, lookahead_frames: int) -> fl
     # The endpointer looks at the encoder's output, which lags; the gate stays open until it had its say.
     lag = (lookahead_frames + 2 * hop_frames) * FRAME_SAMPLES / SAMPLE_RATE
     return max(settings.vad.hang_over, settings.endpoint.after_speech + lag)
-
-
-def _give_memory_back() -> None:
-    """Return what loading needed to the kernel, some 20 MB, where the C library is glibc."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def build_decoder(settings: Settings, bundle: Bundle, told: Sequence[UserWord] = ()) -> DeferredDecoder:

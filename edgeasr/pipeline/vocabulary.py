@@ -40,7 +40,7 @@ def make_vocabulary(bundle: Bundle, decoder: BeamDecoder, entries: Sequence[User
     maker = VocabularyMaker(
         bundle.file(info.tokens).read_text(encoding="utf-8").split(),
         decoder.words,
-        decoder.language_model,
+        decoder.unigram if decoder.knows_language else None,
         lexicon=bundle.file(info.lexicon),
         pronouncer=(lambda: Pronouncer.load(bundle.file(info.g2p))) if info.g2p else None,
     )
@@ -68,6 +68,6 @@ def unboosted_fault(words: Sequence[str]) -> str:
     named = ", ".join(words[:_MOST_NAMED])
     more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
     return (
-        f"the boost of {named}{more} cannot count, since this bundle's language model keeps no places for words "
-        "or is switched off; leave boost out or use a newer bundle"
+        f"the boost of {named}{more} cannot count, since the language model is switched off; "
+        "leave boost out or set decoder.lm"
     )

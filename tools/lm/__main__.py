@@ -1,4 +1,4 @@
-"""Build the language model, `lm.arpa` and KenLM's binary `lm.bin`, from the texts for a lexicon's words."""
+"""Build the language model, `lm.bin`, from the texts for a lexicon's words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeasr.decoder.slots import slot_names
 from edgeasr.errors import EdgeasrError, UsageError
-from tools.lm.arpa import write_arpa
-from tools.lm.binary import trie_bytes, write_binary
 from tools.lm.corpus import Vocabulary
 from tools.lm.counts import count
 from tools.lm.kneser_ney import estimate
 from tools.lm.mixture import fit, mix
+from tools.lm.packed import pack, packed_bytes
 from tools.lm.prune import prune
 from tools.lm.report import measure
 from tools.lm.sources import gather
@@ -77,27 +75,24 @@ def build(options: argparse.Namespace) -> None:
             parts[i] = component(source, source.everything())
     whole = mix(parts, weights)
     parts.clear()
-    slots = list(slot_names())
     dev = options.shared / "speech" / "dev.tsv"
     report: dict[str, object] = {
         "order": options.order,
         "vocabulary": len(vocabulary),
         "weights": asdict(weights),
     }
-    report["slots"] = len(slots)
     report["sources"] = [source.name for source in sources]
     report["unpruned"] = {"ngrams": whole.sizes, "dev": measure(whole, vocabulary, dev)}
     budget = options.megabytes * 1e6
-    pruned, threshold = prune(whole, lambda sizes: trie_bytes([sizes[0] + len(slots), *sizes[1:]]) <= budget)
+    pruned, threshold = prune(whole, lambda sizes, contexts: packed_bytes(sizes, contexts) <= budget)
     report["pruned"] = {
         "ngrams": pruned.sizes,
         "threshold": threshold,
         "dev": measure(pruned, vocabulary, dev),
     }
     _say(f"pruned to {pruned.sizes}: {report['pruned']}")
-    write_arpa(pruned, vocabulary.words, options.out / "lm.arpa", slots)
-    write_binary(options.out / "lm.arpa", options.out / "lm.bin")
-    size = (options.out / "lm.bin").stat().st_size
+    (options.out / "lm.bin").write_bytes(packed := pack(pruned))
+    size = len(packed)
     report["bytes"] = size
     (options.out / "lm.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     _say(f"wrote {options.out / 'lm.bin'}, {size / 1e6:.1f} MB")

@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from tools.lm.ngrams import Ngrams
 
 
-def prune(model: Ngrams, fits: Callable[[Sequence[int]], bool]) -> tuple[Ngrams, float]:
-    """Prune as little as `fits` (told the count of n-grams by level) asks; also return the threshold."""
+def prune(model: Ngrams, fits: Callable[[Sequence[int], int], bool]) -> tuple[Ngrams, float]:
+    """Prune as little as `fits` asks; also return the threshold.
+
+    It is told the count of n-grams by level, and of those that others begin with.
+    """
     costs = [np.full(len(model.levels[0].keys), np.inf)]
     costs += [_cost(model, n) for n in range(1, model.order)]
     low, high = -20.0, 0.0  # log10 of the threshold
-    if fits(model.sizes):
+    if fits(model.sizes, _prefixes(model, [np.ones(size, np.bool_) for size in model.sizes])):
         return model, 0.0
     for _ in range(18):
         middle = (low + high) / 2
-        if fits([int(mask.sum()) for mask in _masks(model, costs, 10.0**middle)]):
+        masks = _masks(model, costs, 10.0**middle)
+        if fits([int(mask.sum()) for mask in masks], _prefixes(model, masks)):
             high = middle
         else:
             low = middle
@@ -43,6 +47,12 @@ def prune_at(model: Ngrams, threshold: float) -> Ngrams:
     costs = [np.full(len(model.levels[0].keys), np.inf)]
     costs += [_cost(model, n) for n in range(1, model.order)]
     return keep(model, _masks(model, costs, threshold))
+
+
+def _prefixes(model: Ngrams, masks: Sequence[NDArray[np.bool_]]) -> int:
+    """Count the kept n-grams that kept longer ones begin with."""
+    pairs = zip(model.levels[1:], masks[1:], strict=True)
+    return sum(int((np.bincount(level.keys.prefix[mask]) > 0).sum()) for level, mask in pairs)
 
 
 def _cost(model: Ngrams, n: int) -> NDArray[np.float64]:
