@@ -56,12 +56,12 @@ soak: $(VENV)/.done-test ## play speech to the daemon for half an hour while thi
 
 clean: ## remove the virtual environment, caches and build outputs
 	@[ ! -d build/arm64-root ] || [ -w build/arm64-root ] || sudo rm -rf --one-file-system build/arm64-root
-	@rm -rf $(VENV) build dist ./*.egg-info bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist ./*.egg-info edgeasr/decoder/_native*.so bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.done-check: EXTRAS := test,dev
 $(VENV)/.done-test-build: EXTRAS := test,tools
 $(VENV)/.done-%: EXTRAS = $*
-$(VENV)/.done-%: pyproject.toml tools/setup.sh
+$(VENV)/.done-%: pyproject.toml tools/setup.sh $(wildcard edgeasr/decoder/native/*)
 	@tools/setup.sh venv $(VENV) $(EXTRAS)
 	@touch $@

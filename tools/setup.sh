@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the Makefile's targets need, and nothing that is there already.
-#   setup.sh venv FOLDER EXTRAS   a virtual environment with this package, editable, and its extras
+#   setup.sh venv FOLDER EXTRAS   a virtual environment with this package, editable, and its extras; a C compiler for it
 #   setup.sh mosquitto            the broker that the tests talk to
 #   setup.sh systemd              its tools, with which the tests examine the units; they skip that where it cannot be had
 #   setup.sh arm64                what makes a root folder of Debian for aarch64 and runs its programs (changes binfmt_misc)
@@ -23,21 +23,21 @@ as_root() {
     fi
 }
 
-# apt_install PACKAGE: install a Debian package, or say who has to.
+# apt_install PACKAGE…: install Debian packages, or say who has to.
 apt_install() {
     command -v apt-get >/dev/null ||
-        fail "$1 is missing and this system has no apt-get; install it with the system's own package manager, then make again"
+        fail "this needs $* and the system has no apt-get; install that with the system's own package manager, then make again"
     [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
-        fail "$1 is missing and there is no sudo; run this as root, then make again: apt-get install $1"
+        fail "this needs $* and there is no sudo; run this as root, then make again: apt-get install $*"
     local log
     log=$(mktemp)
-    say "installing $1 with apt"
-    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1" >"$log" 2>&1; then
+    say "installing $* with apt"
+    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >"$log" 2>&1; then
         # Most often the lists of packages are missing or too old.
         as_root apt-get update >"$log" 2>&1 || true
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1" >>"$log" 2>&1 || {
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1 || {
             tail -n 3 "$log" >&2
-            fail "apt could not install $1; see why above, or run: apt-get install $1"
+            fail "apt could not install $*; see why above, or run: apt-get install $*"
         }
     fi
     rm -f "$log"
@@ -72,6 +72,39 @@ find_python() {
     fail "$new has no working 'venv' module; install it, then make again"
 }
 
+# compiles COMMAND: whether it makes a shared library out of C, which takes the C library's headers too.
+compiles() {
+    local command made works=0
+    read -ra command <<<"$1"
+    made=$(mktemp)
+    printf '#include <math.h>\n#include <stdint.h>\ndouble f(int32_t x) { return exp(x); }\n' |
+        "${command[@]}" -std=c11 -fPIC -shared -x c - -o "$made" -lm >/dev/null 2>&1 || works=1
+    rm -f "$made"
+    return $works
+}
+
+# find_compiler PYTHON: print a C compiler that works, first of all the one that the python builds with.
+find_compiler() {
+    local compiler
+    for compiler in "${CC:-$("$1" -c 'import sysconfig; print(sysconfig.get_config_var("CC") or "")')}" gcc cc; do
+        if [ -n "$compiler" ] && compiles "$compiler"; then
+            printf '%s\n' "$compiler"
+            return
+        fi
+    done
+    return 1
+}
+
+# get_compiler PYTHON: have one, in CC, for the search's inner loop, which is the only thing here that is compiled.
+get_compiler() {
+    CC=$(find_compiler "$1") || {
+        apt_install gcc libc6-dev
+        CC=$(find_compiler "$1") ||
+            fail "there is no C compiler that works, though gcc and libc6-dev are installed; see what 'gcc --version' says, then make again"
+    }
+    export CC
+}
+
 make_venv() {
     local folder=$1 extras=$2 python log=$1/pip.log
     if ! "$folder/bin/python" -c 'import pip' 2>/dev/null; then
@@ -79,8 +112,10 @@ make_venv() {
         say "creating $folder with $("$python" --version) ($python)"
         "$python" -m venv --clear "$folder"
     fi
+    get_compiler "$folder/bin/python"
     say "installing edgeasr[$extras] and its wheels into $folder (a minute or two)"
-    # Wheels only: on a bare system there is no compiler, and a build that fails says so in a hundred lines.
+    # Wheels for all but edgeasr itself: a bare system has no more than that compiler, and a build that fails says so in
+    # a hundred lines.
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
         --only-binary :all: --editable ".[$extras]" >"$log" 2>&1 || {
         tail -n 5 "$log" >&2
