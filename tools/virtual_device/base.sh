@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Debian in a folder, with kernel, ssh, sound tools, a broker, and in /opt/edgeasr the wheels that the project needs.
+# Debian in a folder, with kernel, ssh, sound tools, a broker, and in /opt/edgeasr the wheels that the project needs, to run
+# and to be built.
 #   base.sh SUITE FOLDER WHEELS   as root
 set -euo pipefail
 
@@ -8,7 +9,7 @@ readonly SUITE=$1 ROOT=$2 WHEELS=$3
 packages=(
     systemd systemd-sysv dbus udev kmod linux-image-amd64 initramfs-tools openssh-server iproute2 procps
     alsa-utils mosquitto mosquitto-clients ca-certificates openssl
-    python3 python3-venv python3-pyaudio python3-systemd # as systemd/README.md has it
+    python3 python3-venv python3-pyaudio python3-systemd gcc libc6-dev # as systemd/README.md has it
 )
 
 # The sources of a host that runs the same Debian: its mirror is near, and known to work.

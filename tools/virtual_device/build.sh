@@ -39,15 +39,10 @@ get_base() {
 make_image() {
     local base=$1 root=$FOLDER/root log=$2
     say "installing the project as systemd/README.md has it"
-    rm -rf "$FOLDER/package" "$PROJECT/build/lib"
-    "$PYTHON" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$FOLDER/package" "$PROJECT" >"$log" 2>&1 || {
-        tail -n 5 "$log" >&2
-        fail "the project's wheel could not be built; see above and $log"
-    }
     [ -f "$FOLDER/id" ] || ssh-keygen -q -t ed25519 -N '' -C virtual-device -f "$FOLDER/id"
     as_root rm -rf "$root"
     as_root cp -a --reflink=auto "$base" "$root"
-    as_root unshare --mount "$HERE/install.sh" "$root" "$PROJECT" "$FOLDER/package" "$FOLDER/id.pub" >>"$log" 2>&1 || {
+    as_root unshare --mount "$HERE/install.sh" "$root" "$PROJECT" "$FOLDER/id.pub" >"$log" 2>&1 || {
         tail -n 5 "$log" >&2
         fail "the project could not be installed into the image; see above and $log"
     }
@@ -71,7 +66,7 @@ PYTHON=$2
 key=$(cat "$HERE"/{base.sh,wheels.py} "$PROJECT/pyproject.toml" | sha256sum | cut -c1-12)
 get_base "$FOLDER/base-$key" "$FOLDER/base.log"
 changed=$(cd "$PROJECT" && find edgeasr models/edgeasr-en systemd tools/virtual_device pyproject.toml \
-    -type f -not -name '*.pyc' -newer "$FOLDER/disk.img" -print -quit 2>/dev/null || echo "no image yet")
+    -type f -not -name '*.pyc' -not -name '*.so' -newer "$FOLDER/disk.img" -print -quit 2>/dev/null || echo "no image yet")
 if [ -n "$changed" ] || [ ! -f "$FOLDER/disk.img" ]; then
     make_image "$FOLDER/base-$key" "$FOLDER/install.log"
 fi

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs the project into Debian's root folder ROOT step by step as systemd/README.md and docs/broker.md have it, and
 # what makes a virtual device of it: a sound card, ssh, a broker with TLS. As root, in a mount namespace of its own.
-#   install.sh ROOT PROJECT PACKAGE KEY   PACKAGE: folder with the project's wheel; KEY: public key that may log in
+#   install.sh ROOT PROJECT KEY   KEY: public key that may log in
 set -euo pipefail
 
-readonly ROOT=$1 PROJECT=$2 PACKAGE=$3 KEY=$4
+readonly ROOT=$1 PROJECT=$2 KEY=$3
 readonly HERE=$(cd "$(dirname "$0")" && pwd)
 
 inside() { PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$ROOT" env -u PIP_CERT -u SSL_CERT_FILE "$@"; }
@@ -57,9 +57,13 @@ the_broker() {
 }
 
 the_service() {
-    cp "$PACKAGE"/edgeasr-*.whl "$ROOT/tmp/"
-    inside sh -c '/opt/edgeasr/bin/pip install --no-index --no-deps --no-cache-dir --disable-pip-version-check /tmp/edgeasr-*.whl'
-    rm -f "$ROOT"/tmp/edgeasr-*.whl
+    # A copy of the source alone: what was built of it for the host is of no use here. No network: base.sh has installed
+    # what builds it.
+    install -d "$ROOT/tmp/edgeasr"
+    tar -C "$PROJECT" --exclude=__pycache__ --exclude='*.so' -c pyproject.toml README.md LICENSE edgeasr |
+        tar -C "$ROOT/tmp/edgeasr" --no-same-owner -x
+    inside /opt/edgeasr/bin/pip install --no-index --no-build-isolation --no-deps --no-cache-dir --disable-pip-version-check /tmp/edgeasr
+    rm -rf "$ROOT/tmp/edgeasr"
     inside ln -sf /opt/edgeasr/bin/edgeasr /usr/local/bin/edgeasr
 
     put 644 "$PROJECT/systemd/sysusers.conf" /etc/sysusers.d/edgeasr.conf

@@ -1,4 +1,7 @@
-"""Fetches the wheels that the project needs on Debian Bookworm: `wheels.py PYPROJECT FOLDER`, with any Python's pip."""
+"""Fetches the wheels that the project needs on Debian Bookworm, to run and to be built: `wheels.py PYPROJECT FOLDER`.
+
+With any Python's pip.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ PLATFORMS = [
 
 
 def main(pyproject: str, folder: str) -> int:
-    """Fetch them, none as source: a device has no compiler. Returns pip's exit code."""
-    needed = tomllib.loads(Path(pyproject).read_text())["project"]["dependencies"]
+    """Fetch them, none as source: nothing but the project itself is compiled on a device. Returns pip's exit code."""
+    project = tomllib.loads(Path(pyproject).read_text())
+    needed = project["build-system"]["requires"] + project["project"]["dependencies"]
     how = ["--only-binary=:all:", f"--python-version={PYTHON}", *(f"--platform={name}" for name in PLATFORMS)]
     pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--progress-bar=off"]
     return subprocess.call([*pip, *how, f"--dest={folder}", *needed])
