@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 SPHINX: Final = "pocketsphinx"
-_LIBRARIES: Final = ("numpy", "ai-edge-litert", "flashlight-text", "pocketsphinx")
+_LIBRARIES: Final = ("numpy", "ai-edge-litert", "pocketsphinx")
 
 
 @dataclass(frozen=True, slots=True)
