@@ -85,3 +85,12 @@ def test_programs_in_the_root_see_the_emulated_processor_and_nothing_of_the_call
     assert "CPU part\t: 0xd0b" in described
     with pytest.raises(SystemExit, match="cortex-a9"):
         Root(tmp_path / "root").command("edgeasr", cpu="cortex-a9")
+
+
+def test_the_compiler_works_only_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(root_module, "is_native", lambda: True)
+    root = Root(tmp_path / "root")
+    assert any("usr/lib/gcc" in word.split() for word in root.command("edgeasr"))
+    assert not any("usr/lib/gcc" in word.split() for word in root.command("pip", compiler=True))

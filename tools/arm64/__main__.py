@@ -1,4 +1,4 @@
-"""`python -m tools.arm64`: the package in an aarch64 Debian Bookworm, from wheels and Debian packages alone."""
+"""`python -m tools.arm64`: the package built and tried in an aarch64 Bookworm, all else from wheels and Debian."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgeasr.bench import table
 from tools.arm64 import wheels
 from tools.arm64.comparison import differences, numbers
 from tools.arm64.place import SECONDS, Here, Place, There, measure, publish, transcribe
-from tools.arm64.root import COMPILERS, Root, is_native
+from tools.arm64.root import Root, is_native
 
 if TYPE_CHECKING:
     from tools.arm64.comparison import Hearing
@@ -23,6 +23,13 @@ _CPUS: Final = ("cortex-a72", "cortex-a76")  # of a Raspberry Pi 4 and 5
 _WHENCE: Final = (
     "import platform, pyaudio, systemd.journal as j; print(platform.machine(), pyaudio.__file__, j.__file__)"
 )
+# The tags of installed wheels, from which one sees what was built on the spot: a downloaded one names a manylinux.
+_BUILT: Final = """
+from importlib.metadata import distributions
+for one in distributions(path=[__import__("sysconfig").get_path("purelib")]):
+    if any(line.startswith("Tag:") and "-linux_" in line for line in (one.read_text("WHEEL") or "").splitlines()):
+        print(one.name)
+"""
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -41,11 +48,10 @@ def main() -> int:
     here = Here()
     _say(f"transcribing on this machine, {here.name}")
     heard, told = transcribe(here), publish(here, folder)
-    _tell_chance(heard, transcribe(here))
+    fine = _compare_runs(heard, transcribe(here))
     measured = folder / "probe-here.npz"
     kernels = measure(here, measured)
     _say(f"the encoder's kernels: {kernels}")
-    fine = True
     for cpu in _CPUS[:1] if is_native() else args.cpu or _CPUS:
         there = There(root, cpu)
         _say(f"\ntranscribing on {there.name}")
@@ -62,35 +68,36 @@ def _prepare(folder: Path, *, fresh: bool) -> Root:
     if fresh or not root.is_made:
         _say("making a root folder of Debian Bookworm for aarch64 (some minutes)")
         root.make(folder / "arm64-root.log")
-    _say("gathering wheels: the package's own, and for aarch64 what it needs")
-    own = wheels.gather(_SOURCE, folder / "arm64-wheels")
-    is_new = wheels.install(root, folder / "arm64-wheels", own)
-    _say("installed in the root from these alone" if is_new else "the same ones are installed in the root")
+    _say("gathering wheels for aarch64: what the package needs, to run and to be built")
+    wheels.gather(_SOURCE, folder / "arm64-wheels")
+    is_new = wheels.install(root, _SOURCE, folder / "arm64-wheels")
+    _say("installed in the root, the package built there" if is_new else "the same is installed in the root")
     There(root).furnish()
     return root
 
 
 def _examine(root: Root) -> None:
-    """Say what there is in the root; ends this program where there is a compiler or something is missing."""
-    folders = [root.folder / place for place in ("usr/bin", "usr/local/bin", "opt/edgeasr/bin")]
-    found = [name for name in COMPILERS for folder in folders if (folder / name).exists()]
-    if found:
-        raise SystemExit(f"{root.folder} has a compiler ({', '.join(found)}): make it anew with --fresh")
+    """Say what there is in the root; ends this program where more than the package had to be compiled."""
+    built = root.run("python", "-c", _BUILT, timeout=SECONDS).stdout.split()
+    if built != ["edgeasr"]:
+        raise SystemExit(f"in {root.folder} {', '.join(built) or 'nothing'} was compiled, not edgeasr alone")
     machine, *debian = root.run("python", "-c", _WHENCE, timeout=SECONDS).stdout.split()
     frozen = root.run("python", "-m", "pip", "freeze", "--local", timeout=SECONDS).stdout.split("\n")
-    _say(f"in the root: {machine}, no compiler\n  from Debian: {', '.join(debian)}")
+    _say(f"in the root: {machine}\n  compiled there: edgeasr alone\n  from Debian: {', '.join(debian)}")
     _say(f"  from wheels: {', '.join(line.partition(' @')[0] for line in frozen if line)}")
     verified = root.run("edgeasr", "models", "verify", "edgeasr-en", timeout=SECONDS).stdout.strip()
     _say(f"  {verified}")
 
 
-def _tell_chance(first: Hearing, second: Hearing) -> None:
-    """Say how far two runs on one machine are apart: the search breaks ties by where its hypotheses lie in memory."""
+def _compare_runs(first: Hearing, second: Hearing) -> bool:
+    """Whether two runs on one machine come out alike to the last digit, so that chance has no part in the rest."""
     found = differences(first, second)
+    apart = max(one.confidence for one in found)
     _say(
         f"two runs on this machine: {sum(one.differing for one in found)} of {sum(one.words for one in found)} "
-        f"words differ, confidences by {max(one.confidence for one in found):.3f} at most"
+        f"words differ, confidences by {apart:.3f} at most"
     )
+    return not apart and all(one.is_none for one in found)
 
 
 def _compare_words(here: Hearing, there: Hearing) -> bool:

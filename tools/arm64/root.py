@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUITE: Final = "bookworm"
-PACKAGES: Final = ("python3", "python3-venv", "python3-pyaudio", "python3-systemd")
-COMPILERS: Final = ("cc", "gcc", "c++", "g++", "clang", "tcc", "cargo", "rustc")
+# As systemd/README.md has it.
+PACKAGES: Final = ("python3", "python3-venv", "python3-pyaudio", "python3-systemd", "gcc", "libc6-dev")
 _BUILD_SECONDS: Final = 3600.0
 _PATH: Final = "/opt/edgeasr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The mounts end with the command: they are in a namespace of its own. `$1`: a text for /proc/cpuinfo, or - for this
 # machine's own. XNNPACK, the fast kernels of the encoder, reads that and /sys to know the processor: without /sys it
 # leaves the work to other kernels, which round differently, and with another architecture's /proc/cpuinfo it crashes.
+# `$2`: folders that are to look empty, without which the compiler does not work.
 _ENTER: Final = """set -e
 for name in proc sys dev; do mount --rbind /$name "$0/$name"; done
 [ "$1" = - ] || mount --bind "$1" "$0/proc/cpuinfo"
-shift
+for name in $2; do mount -t tmpfs -o ro none "$0/$name"; done
+shift 2
 exec chroot "$0" /usr/bin/env -i "$@" """
+_COMPILER: Final = "usr/lib/gcc usr/include"
 # What Linux tells of the processors that the emulator knows by these names: part, features.
 _PROCESSORS: Final = {
     "cortex-a53": ("0xd03", "fp asimd evtstrm crc32 cpuid"),
@@ -95,8 +98,11 @@ class Root:
         """Copy a file out of it."""
         shutil.copyfile(f"{self.folder}{place}", target)
 
-    def command(self, *words: str, cpu: str = USUAL) -> list[str]:
-        """Return what runs a program in it; `cpu`: the processor to emulate, one of Raspberry Pi's."""
+    def command(self, *words: str, cpu: str = USUAL, compiler: bool = False) -> list[str]:
+        """Return what runs a program in it; `cpu`: the processor to emulate, one of Raspberry Pi's.
+
+        `compiler`: whether its compiler works meanwhile.
+        """
         emulated, shown = [], "-"
         if not is_native():
             # The emulator reads the variable from the environment that its program is started with.
@@ -111,14 +117,17 @@ class Root:
             _ENTER,
             str(self.folder),
             shown,
+            "" if compiler else _COMPILER,
         ]
         values = [*emulated, f"PATH={_PATH}", "HOME=/root", "LANG=C.UTF-8"]
         return as_root(["env", *emulated, *enter, *values, *words])
 
-    def run(self, *words: str, timeout: float, cpu: str = USUAL) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, timeout: float, cpu: str = USUAL, compiler: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program in it and return what it said; ends this program where it fails."""
         done = subprocess.run(
-            self.command(*words, cpu=cpu),
+            self.command(*words, cpu=cpu, compiler=compiler),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
