@@ -22,19 +22,26 @@ _SENSE_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Economy:
-    """Upper bounds of a level; the settings may ask for less. `partials` a second, 0 for none."""
+    """Upper bounds of a level; the settings may ask for less. `partials` a second, 0 for none.
+
+    `lm_order`: words in the longest n-grams that count. `hops`: a lower bound, gathered before work begins, for which a
+    word may wait `hops - 1` of them longer.
+    """
 
     beam: int
     tokens: int
     threshold: float
+    lm_order: int
     partials: float
+    hops: int
 
 
 _ECONOMIES: Final[Mapping[QualityLevel, Economy]] = {
-    QualityLevel.REDUCED: Economy(beam=50, tokens=12, threshold=25.0, partials=2.0),
-    QualityLevel.LOW: Economy(beam=24, tokens=8, threshold=16.0, partials=1.0),
-    QualityLevel.LEAST: Economy(beam=8, tokens=5, threshold=10.0, partials=0.0),
+    QualityLevel.REDUCED: Economy(beam=50, tokens=12, threshold=25.0, lm_order=8, partials=2.0, hops=1),
+    QualityLevel.LOW: Economy(beam=24, tokens=8, threshold=16.0, lm_order=3, partials=1.0, hops=2),
+    QualityLevel.LEAST: Economy(beam=8, tokens=5, threshold=10.0, lm_order=2, partials=0.0, hops=4),
 }
+MOST_HOPS: Final = max(economy.hops for economy in _ECONOMIES.values())
 
 
 def economise(settings: Settings, level: QualityLevel) -> Settings:
@@ -42,7 +49,7 @@ def economise(settings: Settings, level: QualityLevel) -> Settings:
     economy = _ECONOMIES.get(level)
     if economy is None:
         return settings
-    decoder, partials = settings.decoder, settings.partials
+    decoder, encoder, partials = settings.decoder, settings.encoder, settings.partials
     return replace(
         settings,
         decoder=replace(
@@ -50,7 +57,9 @@ def economise(settings: Settings, level: QualityLevel) -> Settings:
             beam=min(decoder.beam, economy.beam),
             beam_tokens=min(decoder.beam_tokens, economy.tokens),
             beam_threshold=min(decoder.beam_threshold, economy.threshold),
+            lm_order=min(decoder.lm_order, economy.lm_order),
         ),
+        encoder=replace(encoder, hops_per_step=max(encoder.hops_per_step, economy.hops)),
         partials=replace(
             partials,
             enabled=partials.enabled and economy.partials > 0,

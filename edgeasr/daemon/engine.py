@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeasr.capture import SAMPLE_RATE
-from edgeasr.daemon.economy import QualityWatch, economise
+from edgeasr.daemon.economy import MOST_HOPS, QualityWatch, economise
 from edgeasr.decoder import BeamDecoder
 from edgeasr.pipeline import Final, combine, make_vocabulary, retune
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def block_samples(recogniser: Recogniser, settings: Settings) -> int:
-    """Return how many samples are processed at a time."""
+    """Return how many samples are processed at a time, at full care."""
     return recogniser.hop_samples * settings.encoder.hops_per_step
 
 
@@ -49,8 +49,12 @@ class Engine:
         self._bundle = bundle
         self._recogniser, self._decoder = recogniser, decoder
         self._narrator, self._messenger, self._health = narrator, messenger, health
-        self._chunk = np.zeros(block_samples(recogniser, settings), dtype=np.int16)
-        self._filled = 0
+        self._hop = recogniser.hop_samples
+        self._gather = block_samples(
+            recogniser, settings
+        )  # samples before work begins; the level's, whole hops
+        self._gathered = np.zeros(max(self._gather, MOST_HOPS * self._hop), dtype=np.int16)
+        self._filled = 0  # of these
         self._next_partial = self._began = 0.0
         self._quality = QualityWatch(settings, health.sensors, time.monotonic)
         self._effective = settings
@@ -70,18 +74,12 @@ class Engine:
 
     def hear(self, ear: Ear, timeout: float) -> bool:
         """Process the next chunk; False where there was none for `timeout` seconds, or the stream ends."""
-        chunk = self._chunk
-        self._filled += ear.read(chunk[self._filled :], timeout)
-        if self._filled < len(chunk):
+        if self._filled < self._gather:  # else the level has gone up since
+            self._filled += ear.read(self._gathered[self._filled : self._gather], timeout)
+        if self._filled < self._gather:
             self._end_lost(ear)
             return False
-        self._began = time.monotonic()
-        waited = ear.waiting / SAMPLE_RATE
-        self._filled = 0
-        self._tell(self._recogniser.accept(chunk))
-        self.processed += 1
-        audio, busy = len(chunk) / SAMPLE_RATE, time.monotonic() - self._began
-        self._health.chunk(audio, busy, waited, speech=self._recogniser.in_utterance)
+        audio, busy = self._process(ear.waiting / SAMPLE_RATE)
         if ear.is_open:
             self._keep_up(ear, audio, busy)
         return True
@@ -90,13 +88,15 @@ class Engine:
         """Process what a closed stream still holds and end its last utterance; the next begins at 0."""
         while self.hear(ear, 0.0):
             pass
-        rest = self._chunk[: self._filled]
+        rest = self._gathered[: self._filled]
         self._filled = 0
         self._tell(self._recogniser.finish(rest))
 
     def flush(self) -> int:
         """End the utterance under way; return how many finals that made."""
         before = self._health.utterances
+        if self._filled >= self._hop:
+            self._process(0.0)
         self._began = time.monotonic()
         self._tell(self._recogniser.flush())
         return self._health.utterances - before
@@ -125,14 +125,33 @@ class Engine:
         assert isinstance(decoder, BeamDecoder)  # noqa: S101 - the only kind that is built
         return decoder
 
+    def _process(self, waited: float) -> tuple[float, float]:
+        """Process the whole hops that were gathered, behind which audio waited so long; return their seconds, and its.
+
+        Less than a hop stays for the next time.
+        """
+        self._began = time.monotonic()
+        count = self._filled // self._hop * self._hop
+        is_due = self._began >= self._next_partial
+        self._tell(self._recogniser.accept(self._gathered[:count], partial=is_due))
+        self._filled -= count
+        self._gathered[: self._filled] = self._gathered[count : count + self._filled]
+        self.processed += 1
+        audio, busy = count / SAMPLE_RATE, time.monotonic() - self._began
+        self._health.chunk(audio, busy, waited, speech=self._recogniser.in_utterance)
+        return audio, busy
+
     def _retune(self) -> None:
         self._effective = economise(self.settings, self._quality.level)
+        self._gather = block_samples(self._recogniser, self._effective)
         retune(self._effective, self._bundle, self._recogniser, self._decoder.wait())
 
     def _keep_up(self, ear: Ear, audio: float, busy: float) -> None:
         """Step down where the work takes too long, and tell; audio that was lost all the same is told too."""
         if self._decoder.ready:
-            change = self._quality.chunk(audio, busy, ear.waiting / SAMPLE_RATE)
+            gathering = self._gather - self._hop  # by intent, and nothing that is late
+            backlog = max(0, ear.waiting - gathering)
+            change = self._quality.chunk(audio, busy, backlog / SAMPLE_RATE)
             if change is not None:
                 self._step(change)
         if ear.dropped > self._audio_lost:
@@ -158,6 +177,6 @@ class Engine:
                 self._messenger.final(event)
                 self._health.final(event, time.monotonic() - self._began)
                 self._messenger.health_of_utterance(self._health)
-            elif (now := time.monotonic()) >= self._next_partial:
-                self._next_partial = now + 1.0 / self._effective.partials.per_second
+            else:
+                self._next_partial = time.monotonic() + 1.0 / self._effective.partials.per_second
                 self._messenger.partial(self._narrator.event(update))

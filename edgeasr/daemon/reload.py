@@ -17,6 +17,7 @@ _LIVE: Final = frozenset(
         "decoder.beam",
         "decoder.beam_tokens",
         "decoder.beam_threshold",
+        "decoder.lm_order",
         "decoder.lm_weight",
         "decoder.word_score",
         "decoder.least_confidence",

@@ -47,7 +47,7 @@ def transcribe(
     hop = np.zeros(recogniser.hop_samples, dtype=np.int16)
     while (count := source.read(hop)) == len(hop):
         heard += count
-        keep(recogniser.accept(hop))
+        keep(recogniser.accept(hop, partial=False))
     heard += count
     keep(recogniser.finish(hop[:count]))
     return Transcript(name, tuple(utterances), heard / SAMPLE_RATE, time.process_time() - began)

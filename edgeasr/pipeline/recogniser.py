@@ -78,11 +78,18 @@ class Recogniser:
         """Seconds of audio taken in."""
         return self._heard_frames * _FRAME_SECONDS
 
-    def accept(self, samples: NDArray[np.int16]) -> list[Update]:
-        """Take int16[k * hop_samples]; return what there is to tell, in a list that the next call reuses."""
+    def accept(self, samples: NDArray[np.int16], *, partial: bool = True) -> list[Update]:
+        """Take int16[k * hop_samples]; return what there is to tell, in a list that the next call reuses.
+
+        Of several hops only the last makes a partial, where there are any: the others' would be old already. `partial`:
+        whether one is wanted now; it takes a seventh of the work.
+        """
         self._updates.clear()
+        is_news = False
         for first in range(0, len(samples), self.hop_samples):
-            self._hop(samples[first : first + self.hop_samples])
+            is_news |= self._hop(samples[first : first + self.hop_samples])
+        if partial and is_news and self._in_stretch and self._partials:
+            self._tell_partial()
         return self._updates
 
     def finish(self, rest: NDArray[np.int16] | None = None) -> list[Update]:
@@ -118,7 +125,8 @@ class Recogniser:
         self._parts.gate.hang_over(hang_over)
         self._partials, self._least_confidence = partials, least_confidence
 
-    def _hop(self, samples: NDArray[np.int16]) -> None:
+    def _hop(self, samples: NDArray[np.int16]) -> bool:
+        """Take one hop; whether any went through the encoder."""
         parts = self._parts
         features = parts.logmel.process(samples)
         speech = parts.vad.process(features).speech if parts.vad else True
@@ -132,8 +140,7 @@ class Recogniser:
             self._encode(block)
         if self._in_stretch and parts.gate.closed:
             self._end_stretch(flush=False)
-        elif self._in_stretch and self._partials and len(blocks):
-            self._tell_partial()
+        return len(blocks) > 0
 
     def _begin_stretch(self, first_frame: int) -> None:
         parts = self._parts

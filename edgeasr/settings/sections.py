@@ -128,6 +128,7 @@ class Decoder:
         25.0, "score below the best at which a hypothesis is dropped", low=1, high=1000
     )
     lm: bool = setting(True, "use the bundle's language model")
+    lm_order: int = setting(8, "words in its longest n-grams that count; 8: in any", low=1, high=8)
     lm_weight: float | None = setting(
         None, "weight of the language model; the bundle's if unset", low=0, high=20
     )
@@ -281,7 +282,9 @@ class Health:
 class Quality:
     """Stepping down under pressure instead of falling behind, and up again."""
 
-    adaptive: bool = setting(True, "narrow the search and tell fewer partials under pressure")
+    adaptive: bool = setting(
+        True, "narrow the search, tell fewer partials and work in longer steps under pressure"
+    )
     rtf: float = setting(0.8, "processing per second of audio that counts as pressure", low=0.05, high=1)
     backlog: float = setting(1.0, "audio waiting that counts as pressure", low=0.2, high=60)
     temperature: float = setting(80.0, "degrees Celsius that count as pressure", low=30, high=120)

@@ -7,33 +7,38 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conftest import Listener, Mosquitto, wait_for
 from jsonschema import Draft202012Validator
 
 from edgeasr import settings
 from edgeasr.bundle import locate
-from edgeasr.capture import SAMPLE_RATE
+from edgeasr.capture import SAMPLE_RATE, FileSource
 from edgeasr.daemon import engine as engine_module
-from edgeasr.daemon.economy import QualityWatch, economise
+from edgeasr.daemon.clock import StreamClock
+from edgeasr.daemon.economy import MOST_HOPS, QualityWatch, economise
 from edgeasr.daemon.engine import Engine
 from edgeasr.daemon.health import Health
 from edgeasr.daemon.messages import Messenger
+from edgeasr.daemon.narrator import Narrator
 from edgeasr.daemon.quality import Cause, Pressure, QualityLadder, QualityLevel
 from edgeasr.daemon.sensors import Sensors
 from edgeasr.daemon.state import StateReport
 from edgeasr.decoder import BeamDecoder
+from edgeasr.demo import recordings
 from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Topics
+from edgeasr.pipeline import build_decoder, build_recogniser
+from edgeasr.pipeline.build import search_options
 from edgeasr.transcript import SchemaName, load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
-
-    from edgeasr.decoder.beam import SearchOptions
+    from edgeasr.daemon.quality import Change
+    from edgeasr.decoder import SearchOptions
 
 FULL, REDUCED, LOW, LEAST = QualityLevel
 CALM = Pressure(0.05, 0.0)
@@ -167,7 +172,11 @@ def test_switched_off_it_goes_back_to_full_care_and_says_so() -> None:
 
 def test_no_level_asks_for_more_than_the_settings_do() -> None:
     base = settings.Settings()
-    modest = replace(base, decoder=replace(base.decoder, beam=10, beam_tokens=4))
+    modest = replace(
+        base,
+        decoder=replace(base.decoder, beam=10, beam_tokens=4, lm_order=1),
+        encoder=replace(base.encoder, hops_per_step=6),
+    )
     beams = [economise(base, level).decoder.beam for level in QualityLevel]
     assert beams == sorted(beams, reverse=True)
     assert len(set(beams)) == len(beams)
@@ -176,6 +185,19 @@ def test_no_level_asks_for_more_than_the_settings_do() -> None:
     for level in QualityLevel:
         assert economise(modest, level).decoder.beam <= 10
         assert economise(modest, level).decoder.beam_tokens <= 4
+        assert economise(modest, level).decoder.lm_order == 1
+        assert economise(modest, level).encoder.hops_per_step == 6
+
+
+def test_each_level_has_its_search_language_model_and_hops() -> None:
+    base, bundle = settings.Settings(), locate("edgeasr-en")
+    levels = [economise(base, level) for level in QualityLevel]
+    searches = [search_options(one, bundle) for one in levels]
+    assert [one.beam for one in searches] == [base.decoder.beam, 50, 24, 8]
+    assert [one.lm_order for one in searches] == [8, 8, 3, 2]
+    assert [one.encoder.hops_per_step for one in levels] == [1, 1, 2, 4]
+    assert max(one.encoder.hops_per_step for one in levels) == MOST_HOPS
+    assert [one.partials.per_second for one in levels[:-1]] == [base.partials.per_second, 2.0, 1.0]
 
 
 @dataclass
@@ -214,7 +236,8 @@ class World:
         self.processed += len(out)
         return len(out)
 
-    def accept(self, samples: np.ndarray[Any, Any]) -> list[Any]:
+    def accept(self, samples: np.ndarray[Any, Any], *, partial: bool) -> list[Any]:
+        assert partial, "none was told yet"
         self.now += len(samples) / SAMPLE_RATE * self.load * self.beam / 100
         self.history.append((self.now - self.began, self.waiting / SAMPLE_RATE))
         return []
@@ -272,11 +295,11 @@ def test_a_loaded_machine_steps_down_loses_no_audio_says_so_and_comes_back(
     engine = Engine(
         how,
         locate("edgeasr-en"),
-        world,
-        Slow(world),
-        narrator=None,
+        world,  # type: ignore[arg-type]
+        Slow(world),  # type: ignore[arg-type]
+        narrator=None,  # type: ignore[arg-type]
         messenger=messenger,
-        health=health,  # type: ignore[arg-type]
+        health=health,
     )
 
     def look() -> dict[str, Any]:
@@ -332,11 +355,11 @@ def test_audio_that_is_lost_all_the_same_is_told(
     engine = Engine(
         how,
         locate("edgeasr-en"),
-        world,
-        Slow(world),
-        narrator=None,
+        world,  # type: ignore[arg-type]
+        Slow(world),  # type: ignore[arg-type]
+        narrator=None,  # type: ignore[arg-type]
         messenger=messenger,
-        health=Health(tmp_path),  # type: ignore[arg-type]
+        health=Health(tmp_path),
     )
     listen_for(engine, world, 120)
     monkeypatch.undo()
@@ -349,3 +372,204 @@ def test_audio_that_is_lost_all_the_same_is_told(
     messenger.close(5)
     assert losses()[0]["details"]["samples"] > 0
     assert world.dropped > 0
+
+
+HOP = 1440
+HURRIED = replace(settings.Settings(), quality=settings.Quality(hold=1.0, backlog=0.5))
+
+
+@dataclass
+class Tape:
+    """An ear whose time passes as it is read, and how much it says waits behind that."""
+
+    samples: np.ndarray[Any, Any]
+    stutter: bool = False  # now and then a read comes to its time's end
+    now: float = 1000.0
+    waiting: int = 0
+    reads: int = 0
+    position: int = 0
+    losses: int = 0
+    dropped: int = 0
+    is_lost: bool = False
+    is_open: bool = True
+
+    def read(self, out: np.ndarray[Any, Any], _timeout: float) -> int:
+        self.reads += 1
+        wanted = len(out) - 200 if self.stutter and self.reads % 7 == 0 else len(out)
+        piece = self.samples[self.position : self.position + wanted]
+        out[: len(piece)] = piece
+        self.position += len(piece)
+        self.now += len(piece) / SAMPLE_RATE
+        return len(piece)
+
+
+@dataclass
+class Recorder:
+    """A recogniser, the real one where there is one, and what it was given."""
+
+    inner: Any = None
+    blocks: list[np.ndarray[Any, Any]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    hop_samples = HOP
+    in_utterance = True
+
+    def accept(self, samples: np.ndarray[Any, Any], *, partial: bool) -> list[Any]:
+        self.blocks.append(samples.copy())
+        self.calls.append(f"accept {len(samples) / HOP:g}")
+        return self.inner.accept(samples, partial=partial) if self.inner else []
+
+    def finish(self, rest: np.ndarray[Any, Any]) -> list[Any]:
+        self.blocks.append(rest.copy())
+        self.calls.append("finish")
+        return self.inner.finish(rest) if self.inner else []
+
+    def flush(self) -> list[Any]:
+        self.calls.append("flush")
+        return []
+
+    def adjust(self, *args: Any, **named: Any) -> None:
+        if self.inner:
+            self.inner.adjust(*args, **named)
+
+
+@dataclass
+class Diary:
+    """A messenger that keeps what it is told."""
+
+    levels: list[QualityLevel] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+
+    def quality(self, change: Change, *_: Any) -> None:
+        self.levels.append(change.level)
+
+    def final(self, event: Any) -> None:
+        self.words += event.raw.split()
+
+    def partial(self, event: Any) -> None:
+        pass
+
+    def health_of_utterance(self, _: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def engine_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Engine, Diary]]:
+    def build(
+        tape: Tape, recogniser: Recorder, how: settings.Settings = HURRIED, decoder: Any = None
+    ) -> tuple[Engine, Diary]:
+        monkeypatch.setattr(engine_module, "time", SimpleNamespace(monotonic=lambda: tape.now))
+        diary = Diary()
+        search: Any = decoder or Slow(World())
+        engine = Engine(
+            how,
+            locate("edgeasr-en"),
+            recogniser,  # type: ignore[arg-type]
+            search,
+            narrator=Narrator(how.text, StreamClock(), "en-1", "cpu"),
+            messenger=diary,  # type: ignore[arg-type]
+            health=Health(tmp_path),
+        )
+        return engine, diary
+
+    return build
+
+
+def to_the_least(engine: Engine, tape: Tape, diary: Diary) -> None:
+    """Press until no level is left, and let go."""
+    tape.waiting = 3 * SAMPLE_RATE
+    while not diary.levels or diary.levels[-1] is not LEAST:
+        assert engine.hear(tape, 0.5)  # type: ignore[arg-type]
+    tape.waiting = 0
+
+
+def test_hops_are_gathered_and_let_go_in_mid_speech_with_no_sample_lost_and_the_same_words(
+    engine_of: Callable[..., tuple[Engine, Diary]],
+) -> None:
+    """The search is as narrow as the least level's all the time, so that the words can be the same."""
+    narrow = economise(settings.Settings(), LEAST).decoder
+    how = replace(HURRIED, decoder=replace(narrow, least_confidence=0.0))
+    bundle = locate("edgeasr-en")
+    decoder = build_decoder(how, bundle)
+    decoder.wait()
+    pieces = []
+    for one in recordings():
+        source, piece = FileSource(one.path), np.zeros(round(one.seconds * SAMPLE_RATE), np.int16)
+        source.read(piece)
+        source.close()
+        pieces += [piece, np.zeros(SAMPLE_RATE // 2, np.int16)]
+    samples = np.concatenate(pieces)
+
+    heard = []
+    for is_pressed in (False, True):
+        tape = Tape(samples, stutter=is_pressed)
+        recorder = Recorder(build_recogniser(how, bundle, decoder=decoder))
+        engine, diary = engine_of(tape, recorder, how, decoder)
+        if is_pressed:
+            while tape.position < len(samples) // 4:
+                engine.hear(tape, 0.5)  # type: ignore[arg-type]
+            tape.waiting = 3 * SAMPLE_RATE
+            while tape.position < len(samples) // 2:
+                engine.hear(tape, 0.5)  # type: ignore[arg-type]
+            tape.waiting = 0
+        while tape.position < len(samples):
+            engine.hear(tape, 0.5)  # type: ignore[arg-type]
+        tape.is_open = False
+        engine.finish(tape)  # type: ignore[arg-type]
+        assert np.array_equal(np.concatenate(recorder.blocks), samples), "each sample once, in order"
+        assert engine.processed == len(recorder.blocks) - 1
+        sizes = [call for call in recorder.calls if call.startswith("accept")]
+        changes = [size for at, size in enumerate(sizes) if not at or size != sizes[at - 1]]
+        if is_pressed:
+            assert diary.levels == [REDUCED, LOW, LEAST, LOW, REDUCED, FULL]
+            assert changes == ["accept 1", "accept 2", "accept 4", "accept 2", "accept 1"]
+        else:
+            assert (diary.levels, changes) == ([], ["accept 1"])
+        heard.append(diary.words)
+    assert len(heard[0]) > 100
+    assert heard[0] == heard[1]
+
+
+def test_what_was_gathered_when_a_level_goes_up_is_processed_at_once_and_in_order(
+    engine_of: Callable[..., tuple[Engine, Diary]],
+) -> None:
+    samples = np.arange(60 * SAMPLE_RATE, dtype=np.int64).astype(np.int16)
+    tape, recorder = Tape(samples), Recorder()
+    engine, diary = engine_of(tape, recorder)
+    to_the_least(engine, tape, diary)
+    tape.samples = samples[: tape.position + 5 * HOP // 2]
+    assert not engine.hear(tape, 0.5), "two hops and a half do not make four"  # type: ignore[arg-type]
+    engine.adopt(replace(HURRIED, quality=replace(HURRIED.quality, adaptive=False)))
+    assert diary.levels[-1] is FULL
+    recorder.calls.clear()
+    assert engine.hear(tape, 0.5)  # type: ignore[arg-type]
+    tape.samples = samples[: tape.position + 3 * HOP]
+    while engine.hear(tape, 0.5):  # type: ignore[arg-type]
+        pass
+    engine.finish(tape)  # type: ignore[arg-type]
+    assert recorder.calls == ["accept 2", "accept 1", "accept 1", "accept 1", "finish"]
+    assert np.array_equal(np.concatenate(recorder.blocks), tape.samples)
+
+
+def test_what_was_gathered_when_the_microphone_goes_belongs_to_the_utterance_that_it_ends(
+    engine_of: Callable[..., tuple[Engine, Diary]],
+) -> None:
+    tape, recorder = Tape(np.zeros(60 * SAMPLE_RATE, np.int16)), Recorder()
+    engine, diary = engine_of(tape, recorder)
+    to_the_least(engine, tape, diary)
+    recorder.calls.clear()
+    tape.samples = tape.samples[: tape.position + 3 * HOP]
+    tape.is_lost, tape.losses = True, 1
+    assert not engine.hear(tape, 0.5)  # type: ignore[arg-type]
+    assert recorder.calls == ["accept 3", "flush"]
+
+
+def test_audio_that_is_only_gathered_is_no_backlog(engine_of: Callable[..., tuple[Engine, Diary]]) -> None:
+    how = replace(HURRIED, quality=replace(HURRIED.quality, backlog=0.2))
+    tape, recorder = Tape(np.zeros(60 * SAMPLE_RATE, np.int16)), Recorder()
+    engine, diary = engine_of(tape, recorder, how)
+    to_the_least(engine, tape, diary)
+    tape.waiting = (MOST_HOPS - 1) * HOP
+    while tape.position < len(tape.samples):
+        engine.hear(tape, 0.5)  # type: ignore[arg-type]
+    assert diary.levels[3] is LOW, "up again"
