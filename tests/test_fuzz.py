@@ -21,6 +21,7 @@ from edgeasr.capture import SAMPLE_RATE, FileSource
 from edgeasr.daemon.commands import LARGEST, RefusedError, parse
 from edgeasr.decoder import Lexicon
 from edgeasr.decoder.g2p import Pronouncer
+from edgeasr.decoder.lexicon import look_up
 from edgeasr.errors import AudioFormatError, BundleError, ConfigError
 from edgeasr.settings import dump, load
 
@@ -184,21 +185,53 @@ def test_checksums(folder: Path, data: bytes) -> None:
     write_checksums(copy)
 
 
-LEXICON = b"the\tDH AH\nread\tR EH D\nread\tR IY D\n"
+ENTRIES = b"the\tDH AH\nread\tR EH D\nread\tR IY D\n"
 UNITS = b"<blk>\nDH\nAH\nR\nEH\nD\nIY\n"
 
 
+LEXICON = Lexicon.of(UNITS.decode().split(), ENTRIES.decode().splitlines()).data.tobytes()
+
+
 @EFFORT
-@given(lines=mutated(LEXICON) | st.binary(max_size=100), units=mutated(UNITS) | st.just(UNITS))
-def test_lexicons(folder: Path, lines: bytes, units: bytes) -> None:
-    (folder / "lexicon.txt").write_bytes(lines)
-    (folder / "tokens.txt").write_bytes(units)
+@given(lines=mutated(ENTRIES) | st.binary(max_size=100), units=mutated(UNITS) | st.just(UNITS))
+def test_entries_of_lexicons(lines: bytes, units: bytes) -> None:
+    names, entries = units.decode(errors="replace").split(), lines.decode(errors="replace").splitlines()
     try:
-        lexicon = Lexicon.load(folder / "tokens.txt", folder / "lexicon.txt")
+        lexicon = Lexicon.of(names, entries)
+    except BundleError as error:
+        assert "rebuild" in str(error)  # noqa: PT017
+    else:
+        assert len(lexicon.units) > 1
+        assert all(word in lines.decode(errors="replace") for word in lexicon.words)
+
+
+@EFFORT
+@given(data=mutated(LEXICON) | st.binary(max_size=100), units=mutated(UNITS) | st.just(UNITS))
+def test_packed_lexicons(folder: Path, data: bytes, units: bytes) -> None:
+    """What the search makes of one whose sizes agree is tried in tests/decoder/test_broken.py."""
+    (folder / "tokens.txt").write_bytes(units)
+    (folder / "lexicon.bin").unlink(missing_ok=True)  # the one before is still mapped
+    (folder / "lexicon.bin").write_bytes(data)
+    try:
+        lexicon = Lexicon.load(folder / "tokens.txt", folder / "lexicon.bin")
     except BundleError as error:
         assert "rebuild" in str(error) or "again" in str(error)  # noqa: PT017
     else:
-        assert len(lexicon.units) >= 1
+        assert len(list(lexicon.words)) == len(lexicon)
+        assert lexicon.words.find("no word") is None
+
+
+@EFFORT
+@given(lines=mutated(ENTRIES) | st.binary(max_size=200))
+def test_pronunciations_looked_up(folder: Path, lines: bytes) -> None:
+    path = folder / "lexicon.txt"
+    path.write_bytes(lines)
+    try:
+        found = look_up(path, {"read", "the"})
+    except BundleError as error:
+        assert "lexicon.txt" in str(error)  # noqa: PT017
+    else:
+        assert set(found) <= {"read", "the"}
 
 
 def pronunciation_model(*, compress: bool) -> bytes:

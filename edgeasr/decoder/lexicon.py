@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edgeasr.decoder.packed import HEADER, MAGIC, check_units, pack
+from edgeasr.decoder.packed import HEADER, MAGIC, check_units, marked, pack, units_mark
 from edgeasr.decoder.words import Words
 from edgeasr.errors import BundleError
 
@@ -34,9 +34,11 @@ class Lexicon:
             )
         if len(data) < HEADER.size or bytes(data[:8]) != MAGIC:
             raise BundleError(f"{source} is no packed lexicon; fetch the bundle again")
-        _, count, words, nodes, labels, text, _ = HEADER.unpack(bytes(data[: HEADER.size]))
+        _, count, words, nodes, labels, text, mark = HEADER.unpack(bytes(data[: HEADER.size]))
         if count != len(units):
             raise BundleError(f"{source} has {count} units, but its bundle {len(units)}; fetch it again")
+        if mark and mark != units_mark(units):
+            raise BundleError(f"{source} was made for units of other names than its bundle's; fetch it again")
         begin = HEADER.size + 4 * (2 * (nodes + 1) + labels)
         end = begin + 4 * (words + 1) + 2 * nodes
         if not words or len(data) != end + text:
@@ -86,7 +88,7 @@ class Lexicon:
             raise BundleError(f"{source} holds no words; rebuild the bundle")
         ahead = rank_scores(len(index))[labels]
         packed = pack(len(units), list(index), spoken, labels, ahead)
-        return cls(units, np.frombuffer(packed, np.uint8), source=source)
+        return cls(units, np.frombuffer(marked(packed, units), np.uint8), source=source)
 
     def __len__(self) -> int:
         """Count the distinct words."""

@@ -1,14 +1,15 @@
 """The lexicon as the search maps it: a prefix tree of units in arrays, a level after the other.
 
-Layout, little-endian: `EDGELX1`, counts of units, words, nodes, labels and bytes of text (uint32), then the first child
-of each node, the first label of each node, the labels, the end of each word's text (uint32), then each node's unit and
-look-ahead (a byte, in steps of 0.03 of log10, downwards), then the words' text. A node's children and labels end where
-the next node's begin.
+Layout, little-endian: `EDGELX1`, counts of units, words, nodes, labels and bytes of text, a checksum of the units'
+names, 0 where none is kept (uint32 each), then the first child of each node, the first label of each node, the labels,
+the end of each word's text (uint32), then each node's unit and look-ahead (a byte, downwards in steps of 0.03 of
+log10), then the words' text. A node's children and labels end where the next node's begin.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -31,6 +32,18 @@ def check_units(count: int) -> None:
     """Raise BundleError for more units than the search can tell apart."""
     if not 1 < count <= MOST_UNITS:
         raise BundleError(f"a lexicon may have 2 to {MOST_UNITS} units with blank, not {count}; rebuild it")
+
+
+def units_mark(units: Sequence[str]) -> int:
+    """Return what a packed lexicon keeps of its units' names."""
+    return zlib.crc32("\n".join(units).encode()) or 1
+
+
+def marked(packed: bytes, units: Sequence[str]) -> bytes:
+    """Keep the units' names in a packed lexicon, to be checked when it is read."""
+    return b"".join(
+        [packed[: HEADER.size - 4], units_mark(units).to_bytes(4, "little"), packed[HEADER.size :]]
+    )
 
 
 def pack(

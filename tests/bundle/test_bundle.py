@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeasr.bundle import Bundle, locate, write_checksums
+from edgeasr.bundle import FORMAT, Bundle, locate, write_checksums
 from edgeasr.encoder import open_encoder
 from edgeasr.errors import BundleError
 
@@ -59,7 +59,8 @@ def test_a_file_that_the_sums_do_not_cover_is_named(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("format = 1", "format = 2", "needs another edgeasr"),
+        (f"format = {FORMAT}", f"format = {FORMAT - 1}", "needs another edgeasr"),
+        (f"format = {FORMAT}", f"format = {FORMAT + 1}", "needs another edgeasr"),
         ("hop_frames = 9", "hop_frames = 10", "not a multiple of stride"),
         ("hop_frames = 9", "hop_frames = true", "must be of type int"),
         ("mels = 64", "mels = 80", "values for 80 mel bands"),
@@ -67,6 +68,8 @@ def test_a_file_that_the_sums_do_not_cover_is_named(copy: Path) -> None:
         ('file = "encoder.tflite"', 'file = "../encoder.tflite"', "plain file name"),
         ('file = "encoder.tflite"', 'file = "other.tflite"', r"other\.tflite is missing"),
         ("stride = 3", "strid = 3", "unknown key 'strid'"),
+        ('packed_lexicon = "lexicon.bin"\n', "", "is incomplete"),
+        ('"lexicon.bin"', '"words.bin"', r"words\.bin is missing"),
         ("[encoder]", "[encoder", "not valid TOML"),
         ("stride = 3\n", "", "is incomplete"),
     ],

@@ -12,12 +12,12 @@ import pytest
 
 from edgeasr.bundle import locate, write_checksums
 from edgeasr.cli import main
+from edgeasr.decoder.packed import marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SPEECH = Path(__file__).parents[2] / "edgeasr" / "demo" / "speech"
-WORDS = 3000  # of the lexicon, the most frequent ones: loads in a tenth of the time
 
 
 @dataclass(frozen=True)
@@ -67,23 +67,23 @@ def copy(source: Path, target: Path, *own: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the default bundle with its most frequent words alone."""
+def copied_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the default bundle, whose lexicon knows its units by name."""
     folder = copy(
-        locate("edgeasr-en").path, tmp_path_factory.mktemp("models") / "small", "lexicon.txt", "SHA256SUMS"
+        locate("edgeasr-en").path, tmp_path_factory.mktemp("models") / "copied", "lexicon.bin", "SHA256SUMS"
     )
-    lines = (folder / "lexicon.txt").read_text().splitlines(keepends=True)
-    (folder / "lexicon.txt").write_text("".join(lines[:WORDS]))
+    units, path = (folder / "tokens.txt").read_text().split(), folder / "lexicon.bin"
+    path.write_bytes(marked(path.read_bytes(), units))
     write_checksums(folder)
     return folder
 
 
 @pytest.fixture
-def own_bundle(small_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
+def own_bundle(copied_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
     """Return a maker of copies to damage."""
 
     def make(*own: str, name: str = "damaged") -> Path:
-        return copy(small_bundle, tmp_path / name, "SHA256SUMS", *own)
+        return copy(copied_bundle, tmp_path / name, "SHA256SUMS", *own)
 
     return make
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 FAST = ("--set", "audio.realtime=false")
 
 
-def test_a_file_is_heard_as_transcribe_hears_it(edgeasr: Run, small_bundle: Path, speech: list[Path]) -> None:
-    heard = edgeasr("listen", "--file", speech[0], *FAST, "--bundle", small_bundle)
+def test_a_file_is_heard_as_transcribe_hears_it(
+    edgeasr: Run, copied_bundle: Path, speech: list[Path]
+) -> None:
+    heard = edgeasr("listen", "--file", speech[0], *FAST, "--bundle", copied_bundle)
     assert (heard.code, heard.err) == (0, "")
     assert heard.out
-    assert heard.out == edgeasr("transcribe", speech[0], "--bundle", small_bundle).out
+    assert heard.out == edgeasr("transcribe", speech[0], "--bundle", copied_bundle).out
 
 
 @pytest.mark.parametrize("modules", [{"pyaudio": None}], ids=["no PyAudio"])
@@ -37,14 +39,14 @@ def test_without_pyaudio_the_package_is_named(
 
 
 def test_a_microphone_that_is_not_there_and_one_that_goes_away(
-    edgeasr: Run, monkeypatch: pytest.MonkeyPatch, small_bundle: Path
+    edgeasr: Run, monkeypatch: pytest.MonkeyPatch, copied_bundle: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyaudio", FakePyAudio())
     result = edgeasr("listen", "--device", "Blue Yeti")
     assert result.code == 1
     assert 'no microphone matches "Blue Yeti"' in result.sentence
     monkeypatch.setitem(sys.modules, "pyaudio", FakePyAudio(unplug_after=1.0))
-    result = edgeasr("listen", "--bundle", small_bundle)
+    result = edgeasr("listen", "--bundle", copied_bundle)
     assert result.code == 1
     assert "USB PnP" in result.sentence
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeasr.bundle import locate, write_checksums
+from edgeasr.bundle import FORMAT, locate, write_checksums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def cut_graph(folder: Path) -> None:
 
 
 def unknown_format(folder: Path) -> None:
-    replace(folder, "model.toml", "format = 1", "format = 99")
+    replace(folder, "model.toml", f"format = {FORMAT}", "format = 99")
 
 
 def no_lm(folder: Path) -> None:
@@ -64,27 +64,27 @@ DAMAGES = [
     (fewer_states, "state tensors where model.toml says"),
     (cut_graph, "is not a graph this TFLite runtime can run"),
     (drop_unit, "units but the encoder has"),
-    (swap_unit, "'AA', which tokens.txt lacks"),
+    (swap_unit, "made for units of other names"),
     (blank_last, "must be distinct and begin with <blk>"),
     (unknown_format, "needs another edgeasr"),
     (no_lm, "fetch the bundle again"),
 ]
 
 
-def test_a_whole_bundle_is_good_and_listed(edgeasr: Run, small_bundle: Path) -> None:
-    result = edgeasr("models", "verify", small_bundle)
-    assert (result.code, result.out.startswith(f"{small_bundle} is good: ")) == (0, True)
-    search = f"encoder.search={small_bundle.parent}"
-    result = edgeasr("models", "list", "--set", search, "--set", "encoder.bundle=small")
+def test_a_whole_bundle_is_good_and_listed(edgeasr: Run, copied_bundle: Path) -> None:
+    result = edgeasr("models", "verify", copied_bundle)
+    assert (result.code, result.out.startswith(f"{copied_bundle} is good: ")) == (0, True)
+    search = f"encoder.search={copied_bundle.parent}"
+    result = edgeasr("models", "list", "--set", search, "--set", "encoder.bundle=copied")
     assert (result.code, result.err) == (0, "")
-    (row,) = [line for line in result.out.splitlines() if str(small_bundle) in line]
-    assert row.startswith("small")
+    (row,) = [line for line in result.out.splitlines() if str(copied_bundle) in line]
+    assert row.startswith("copied")
     assert row.endswith("in use")
 
 
-@pytest.mark.parametrize("file", ["encoder.tflite", "lexicon.txt", "model.toml"])
+@pytest.mark.parametrize("file", ["encoder.tflite", "lexicon.txt", "lexicon.bin", "lm.bin", "model.toml"])
 def test_a_changed_byte_is_found_and_the_good_bundle_beside_it_reported(
-    edgeasr: Run, own_bundle: Callable[..., Path], small_bundle: Path, file: str
+    edgeasr: Run, own_bundle: Callable[..., Path], copied_bundle: Path, file: str
 ) -> None:
     folder = own_bundle(file)
     data = bytearray((folder / file).read_bytes())
@@ -92,11 +92,11 @@ def test_a_changed_byte_is_found_and_the_good_bundle_beside_it_reported(
     if file == "model.toml":
         data = bytearray((folder / file).read_bytes() + b"\n# a remark\n")
     (folder / file).write_bytes(data)
-    result = edgeasr("models", "verify", folder, small_bundle)
+    result = edgeasr("models", "verify", folder, copied_bundle)
     assert result.code == 1
     assert f"{folder / file} does not match its checksum" in result.sentence
     assert "fetch it again" in result.sentence
-    assert f"{small_bundle} is good" in result.out
+    assert f"{copied_bundle} is good" in result.out
 
 
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES)

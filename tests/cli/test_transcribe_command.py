@@ -30,13 +30,10 @@ def objects(result: Result) -> list[dict[str, Any]]:
 
 
 def assert_same_words(some: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
-    """Compare words and times.
-
-    Not confidences: which of equally good rivals a full beam keeps is left to their addresses by flashlight, and
-    a word's confidence weighs its rivals.
-    """
-    assert [(w["word"], w["start"], w["end"]) for w in some] == [
-        (w["word"], w["start"], w["end"]) for w in others
+    """Compare words, times and confidences."""
+    assert some
+    assert [(w["word"], w["start"], w["end"], w["confidence"]) for w in some] == [
+        (w["word"], w["start"], w["end"], w["confidence"]) for w in others
     ]
 
 
@@ -48,11 +45,11 @@ def sound(path: Path) -> NDArray[np.float64]:
 
 
 @pytest.fixture
-def transcribe(edgeasr: Run, small_bundle: Path) -> Run:
-    """Return a runner of `transcribe` with the small bundle."""
+def transcribe(edgeasr: Run, copied_bundle: Path) -> Run:
+    """Return a runner of `transcribe` with a copy of the default bundle."""
 
     def run(*argv: object) -> Result:
-        return edgeasr("transcribe", *argv, "--bundle", small_bundle)
+        return edgeasr("transcribe", *argv, "--bundle", copied_bundle)
 
     return run
 
@@ -77,7 +74,7 @@ def test_json_lines_are_one_object_a_file_with_the_promised_members(
 
 
 def test_a_file_has_the_same_words_alone_after_others_and_from_standard_input(
-    transcribe: Run, small_bundle: Path, speech: list[Path]
+    transcribe: Run, copied_bundle: Path, speech: list[Path]
 ) -> None:
     (_, second) = objects(transcribe("-f", "jsonl", *speech[:2]))
     samples = np.rint(sound(speech[1]) * 32768).astype("<i2")
@@ -91,7 +88,7 @@ def test_a_file_has_the_same_words_alone_after_others_and_from_standard_input(
         "jsonl",
         "-",
         "--bundle",
-        str(small_bundle),
+        str(copied_bundle),
     ]
     done = subprocess.run(command, input=samples.tobytes(), capture_output=True, check=True)
     piped = json.loads(done.stdout)
@@ -303,9 +300,9 @@ def test_progress_off_a_terminal_is_a_line_now_and_then(
     assert transcribe("-f", "jsonl", "--quiet", speech[0]).err == ""
 
 
-def test_on_a_terminal_the_bar_leaves_standard_output_alone(small_bundle: Path, speech: list[Path]) -> None:
+def test_on_a_terminal_the_bar_leaves_standard_output_alone(copied_bundle: Path, speech: list[Path]) -> None:
     ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "edgeasr", "transcribe", "--bundle", str(small_bundle), "-f", "jsonl"]
+    command = [sys.executable, "-m", "edgeasr", "transcribe", "--bundle", str(copied_bundle), "-f", "jsonl"]
     environ = {**os.environ, "TERM": "xterm"}
     with subprocess.Popen(
         [*command, *speech[:2]], stdout=subprocess.PIPE, stderr=theirs, env=environ

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeasr.decoder import BeamDecoder, ConfidenceModel, Lexicon, SearchOptions, load_language_model
-from edgeasr.decoder.slots import slot_names
+from tools.lm.corpus import BOS, Vocabulary
+from tools.lm.ngrams import NEVER, Level, Ngrams, make_keys, unigram_keys
+from tools.lm.packed import pack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -35,26 +38,44 @@ BIGRAMS = {("the", "red"): -0.2, ("the", "reed"): -2.0, ("red", "light"): -0.2, 
 
 
 def lexicon() -> Lexicon:
-    return Lexicon(UNITS, ENTRIES)
+    return Lexicon.of(UNITS, ENTRIES)
 
 
-def write_arpa(
-    path: Path, bigrams: dict[tuple[str, str], float] | None = None, *, slots: bool = False
+def bigram_model(
+    words: Sequence[str],
+    bigrams: Mapping[tuple[str, str], float],
+    *,
+    unigram: float = -1.2,
+    backoffs: Mapping[str, float] | None = None,
+) -> Ngrams:
+    """Make a model in which each word has the same log10 probability but behind those that begin a pair given."""
+    vocabulary = Vocabulary.of(words)
+    size, numbers = len(vocabulary), vocabulary.numbers
+    singles, weights = np.full(size, unigram * math.log(10)), np.zeros(size)
+    singles[BOS] = NEVER
+    for word, weight in (backoffs or {}).items():
+        weights[numbers[word]] = weight * math.log(10)
+    pairs = sorted((numbers[first] * size + numbers[word], log10) for (first, word), log10 in bigrams.items())
+    below = unigram_keys(size)
+    keys = make_keys(np.array([packed for packed, _ in pairs], np.int64), below, size)
+    doubles = np.array([log10 * math.log(10) for _, log10 in pairs], np.float64)
+    none = np.zeros(len(pairs))
+    levels = Level(below, singles, weights, np.zeros(size)), Level(keys, doubles, none, none)
+    return Ngrams(size, levels)
+
+
+def write_lm(
+    path: Path,
+    bigrams: Mapping[tuple[str, str], float] | None = None,
+    *,
+    words: Sequence[str] | None = None,
+    unigram: float = -1.2,
+    backoffs: Mapping[str, float] | None = None,
 ) -> Path:
-    """Write a bigram model in which every word is as likely as any other, but for the pairs given (log10).
-
-    `slots`: with the unigrams kept free for the user's words, on whose scale no word is among the commonest.
-    """
-    free = list(slot_names()) if slots else []
+    """Write such a model over the lexicon's words, packed."""
+    words = list(lexicon().words) if words is None else words
     pairs = BIGRAMS if bigrams is None else bigrams
-    words = ["<unk>", "<s>", "</s>", *lexicon().words]
-    lines = ["\\data\\", f"ngram 1={len(words) + len(free)}", f"ngram 2={len(pairs)}", "", "\\1-grams:"]
-    lines += [f"{-99 if word == '<s>' else -3.2 if slots else -1.2}\t{word}\t0" for word in words]
-    lines += [f"{score}\t{name}\t0" for name, score in free]
-    lines += ["", "\\2-grams:"]
-    lines += [f"{score}\t{first} {second}" for (first, second), score in pairs.items()]
-    lines += ["", "\\end\\", ""]
-    path.write_text("\n".join(lines))
+    path.write_bytes(pack(bigram_model(words, pairs, unigram=unigram, backoffs=backoffs)))
     return path
 
 
@@ -69,15 +90,22 @@ def spell(text: str, peak: float = 0.9) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.log(rows / rows.sum(axis=1, keepdims=True)), np.float32)
 
 
+def noise(
+    generator: np.random.Generator, steps: int, blank: float, sharpness: float = 1.0
+) -> NDArray[np.float32]:
+    """Rows that mean nothing, blank's logarithm raised by `blank`."""
+    rows = generator.normal(size=(steps, len(UNITS))) * sharpness
+    rows[:, 0] += blank
+    rows -= np.log(np.exp(rows).sum(axis=1, keepdims=True))
+    return np.ascontiguousarray(rows, np.float32)
+
+
 def decoder(
     lm: Path | None = None, options: SearchOptions | None = None, *, kind: type[BeamDecoder] = BeamDecoder
 ) -> BeamDecoder:
-    words = lexicon()
     return kind(
-        words.words,
-        len(UNITS),
-        words.trie(),
-        load_language_model(lm, words),
+        lexicon(),
+        load_language_model(lm) if lm else None,
         step_seconds=STEP,
         options=options or SearchOptions(beam=50, tokens=16, threshold=40.0, lm_weight=math.log(10)),
         confidence=ConfidenceModel(),

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import random
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from edgeasr.decoder.slots import slot_names
-from tools.lm.arpa import spell, write_arpa
-from tools.lm.binary import trie_bytes, write_binary
+from edgeasr.decoder import Lexicon, load_language_model
+from edgeasr.decoder.search import START, Search
 from tools.lm.corpus import BOS, EOS, UNK, Vocabulary
 from tools.lm.counts import count
 from tools.lm.kneser_ney import estimate
 from tools.lm.mixture import Weights, fit, mix
 from tools.lm.ngrams import Ngrams, perplexity, score
+from tools.lm.packed import pack, packed_bytes
 from tools.lm.prune import prune, prune_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 NOUNS = ("light", "door", "kettle", "window", "radio")
 VERBS = ("open", "close", "find", "start")
@@ -53,7 +54,7 @@ def trained() -> Ngrams:
     return model(text(1, 400))
 
 
-HISTORIES = (
+HISTORIES: tuple[list[str], ...] = (
     [],
     ["the"],
     ["open", "the"],
@@ -69,6 +70,16 @@ def assert_sums_to_one(lm: Ngrams) -> None:
         streams = [[BOS, *words, last] for last in range(len(VOCABULARY)) if last != BOS]
         total = sum(np.exp(score(lm, np.array(stream, np.int32))[-1]) for stream in streams)
         assert total == pytest.approx(1.0, abs=1e-6), history
+
+
+def spell(lm: Ngrams, n: int) -> list[NDArray[np.int32]]:
+    """Word numbers of all n-grams of level n (from 0), one array a position."""
+    columns: list[NDArray[np.int32]] = []
+    at = np.arange(len(lm.levels[n].keys), dtype=np.int32)
+    for level in reversed(lm.levels[: n + 1]):
+        columns.append(level.keys.word[at])
+        at = level.keys.prefix[at]
+    return columns[::-1]
 
 
 def test_counts_match_the_text() -> None:
@@ -144,7 +155,7 @@ def test_plain_count_lower_orders_sum_to_one() -> None:
 
 
 def test_pruning_shrinks_and_keeps_the_sum(trained: Ngrams) -> None:
-    pruned, threshold = prune(trained, lambda sizes: sum(sizes) <= sum(trained.sizes) // 2)
+    pruned, threshold = prune(trained, lambda sizes, _: sum(sizes) <= sum(trained.sizes) // 2)
     assert 0 < threshold < 1
     assert sum(pruned.sizes) <= sum(trained.sizes) // 2
     assert pruned.sizes[0] == trained.sizes[0]
@@ -153,7 +164,7 @@ def test_pruning_shrinks_and_keeps_the_sum(trained: Ngrams) -> None:
 
 def test_pruning_drops_what_matters_least(trained: Ngrams) -> None:
     stream = VOCABULARY.encode(text(2, 200))
-    gentle, threshold = prune(trained, lambda sizes: sum(sizes) <= 0.8 * sum(trained.sizes))
+    gentle, threshold = prune(trained, lambda sizes, _: sum(sizes) <= 0.8 * sum(trained.sizes))
     rough = prune_at(trained, 100 * threshold)
     full, little, much = (perplexity(score(lm, stream), stream, UNK) for lm in (trained, gentle, rough))
     assert sum(rough.sizes) < sum(gentle.sizes) < sum(trained.sizes)
@@ -184,66 +195,48 @@ def test_sentences_do_not_leak_into_each_other(trained: Ngrams) -> None:
     assert EOS in VOCABULARY.encode([words])
 
 
-def kenlm_scores(path: Path, sentences: Sequence[Sequence[str]]) -> list[float]:
-    """Base-10 log-probabilities of whole sentences through the runtime's own KenLM."""
-    kenlm = pytest.importorskip("flashlight.lib.text.decoder.kenlm")
-    dictionary = pytest.importorskip("flashlight.lib.text.dictionary")
-    names = [word for word in VOCABULARY.words if not word.startswith("<")]
-    lm = kenlm.KenLM(str(path), dictionary.Dictionary(names))
-    totals = []
-    for words in sentences:
-        state, total = lm.start(False), 0.0
-        for word in words:
-            state, logp = lm.score(state, names.index(word))
-            total += logp
-        totals.append(total + lm.finish(state)[1])
-    return totals
+def test_what_pruning_is_told_is_what_it_leaves(trained: Ngrams) -> None:
+    told: list[tuple[list[int], int]] = []
+
+    def fits(sizes: Sequence[int], contexts: int) -> bool:
+        told.append((list(sizes), contexts))
+        return packed_bytes(sizes, contexts) <= 1500
+
+    pruned, _ = prune(trained, fits)
+    contexts = sum(len(np.unique(level.keys.prefix)) for level in pruned.levels[1:])
+    sizes = [*pruned.sizes, *([0] * (trained.order - pruned.order))]
+    assert told[0][0] == list(trained.sizes)
+    assert (sizes, contexts) in told
+    assert packed_bytes(pruned.sizes, contexts) <= 1500 < packed_bytes(*told[0])
+    assert len(pack(pruned)) <= 1500
 
 
-def test_the_runtime_reads_the_arpa_file_as_we_mean_it(trained: Ngrams, tmp_path: Path) -> None:
+def test_the_packed_model_scores_sentences_as_the_model_does(trained: Ngrams, tmp_path: Path) -> None:
     pruned = prune_at(trained, 1e-4)
-    write_arpa(pruned, VOCABULARY.words, tmp_path / "lm.arpa")
-    sentences = [*text(7, 40), ["unseen", "in", "radio"]]
-    ours = [
-        score(pruned, stream)[1:].sum() / np.log(10)
-        for stream in (VOCABULARY.encode([words]) for words in sentences)
-    ]
-    np.testing.assert_allclose(kenlm_scores(tmp_path / "lm.arpa", sentences), ours, atol=1e-4)
+    (tmp_path / "lm.bin").write_bytes(pack(pruned))
+    names = VOCABULARY.words[3:]
+    lexicon = Lexicon.of(["<blk>", "AH"], [f"{name}\tAH" for name in names])
+    search = Search(lexicon, load_language_model(tmp_path / "lm.bin"))
+    for words in [*text(7, 40), ["unseen", "in", "radio"]]:
+        total, context = 0.0, START
+        for word in words:
+            logp, context = search.language(context, names.index(word))
+            total += logp
+        total += search.language(context, None)[0]
+        ours = score(pruned, VOCABULARY.encode([words]))[1:].sum() / np.log(10)
+        assert total == pytest.approx(ours, abs=0.001 * (len(words) + 1))
 
 
-def test_slots_have_their_probability_and_leave_all_others_alone(trained: Ngrams, tmp_path: Path) -> None:
-    kenlm = pytest.importorskip("flashlight.lib.text.decoder.kenlm")
-    dictionary = pytest.importorskip("flashlight.lib.text.dictionary")
-    write_arpa(trained, VOCABULARY.words, tmp_path / "plain.arpa")
-    write_arpa(trained, VOCABULARY.words, tmp_path / "lm.arpa", slot_names())
-    sentences = text(7, 40)
-    assert kenlm_scores(tmp_path / "lm.arpa", sentences) == kenlm_scores(tmp_path / "plain.arpa", sentences)
-    wanted = dict(slot_names())
-    lm = kenlm.KenLM(str(tmp_path / "lm.arpa"), dictionary.Dictionary(list(wanted)))
-    nothing = lm.start(True)
-    scores = [lm.score(nothing, index)[1] for index in range(len(wanted))]
-    np.testing.assert_allclose(scores, list(wanted.values()), atol=1e-5)
-
-
-def test_the_binary_scores_like_the_arpa_file(trained: Ngrams, tmp_path: Path) -> None:
-    if shutil.which("build_binary") is None and not _cached():
-        pytest.skip("KenLM's build_binary is not built here")
-    arpa, binary = tmp_path / "lm.arpa", tmp_path / "lm.bin"
-    write_arpa(trained, VOCABULARY.words, arpa)
-    write_binary(arpa, binary)
-    sentences = [*text(7, 40), ["unseen", "in", "radio"]]
-    # Below 256 values a level, eight-bit quantisation is all but exact; above, it averages neighbours.
-    np.testing.assert_allclose(kenlm_scores(binary, sentences), kenlm_scores(arpa, sentences), atol=0.1)
-
-
-def _cached() -> bool:
-    from tools.lm import binary  # noqa: PLC0415
-
-    return (binary._CACHE / "build_binary").exists()
+def test_a_packed_model_has_no_trace_of_what_a_lexicon_lacks(trained: Ngrams) -> None:
+    unknown = [[*words[:1], "?", *words[1:]] for words in text(8, 50)]
+    seen = model([*text(1, 400), *unknown])
+    assert sum(seen.sizes) > sum(trained.sizes)
+    contexts = sum(len(np.unique(level.keys.prefix)) for level in seen.levels[1:])
+    assert len(pack(seen)) < packed_bytes(seen.sizes, contexts) - 200
 
 
 def test_the_size_estimate_grows_with_every_level() -> None:
-    base = trie_bytes((1000, 5000, 5000))
-    assert trie_bytes((1000, 5000, 6000)) > base
-    assert trie_bytes((1000, 6000, 5000)) > base
-    assert trie_bytes((100_000, 2_000_000, 1_700_000, 800_000)) == pytest.approx(23e6, rel=0.1)
+    base = packed_bytes((1000, 5000, 5000), 2000)
+    assert packed_bytes((1000, 5000, 6000), 2000) > base
+    assert packed_bytes((1000, 6000, 5000), 2000) > base
+    assert packed_bytes((1000, 5000, 5000), 2001) > base

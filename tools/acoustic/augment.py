@@ -47,7 +47,7 @@ class AugmentConfig:
 
     def scaled(self, strength: float) -> AugmentConfig:
         """Distort more rarely: a training of few epochs does not come to need all of it."""
-        rarer = ("room", "noise", "colour", "band_limit", "pitch", "silent_rows")
+        rarer = ("room", "noise", "colour", "band_limit", "pitch")
         return replace(
             self,
             **{name: getattr(self, name) * strength for name in rarer},
@@ -115,6 +115,9 @@ class Augmenter:
         if self._noises and rng.random() < self._config.sounds:
             noise = self._noises[int(rng.integers(len(self._noises)))]
             x = noise[: max(100, frames)].copy()
+            if rng.random() < 0.5:
+                other = np.resize(self._noises[int(rng.integers(len(self._noises)))], x.shape)
+                x = np.logaddexp(x, other + np.float32(rng.uniform(-12.0, 6.0) * DECIBEL))
             x += np.float32(rng.uniform(-20.0, 6.0) * DECIBEL)
         else:
             x = rng.standard_normal((frames, bands), dtype=np.float32) * np.float32(0.6)

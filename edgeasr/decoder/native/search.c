@@ -137,9 +137,11 @@ EDGEASR_API void edgeasr_search_begin(search *s) {
     s->count = 1;
 }
 
+/* Of equals the one found first, lest C libraries differ. */
 static int better(const void *one, const void *other) {
-    float a = ((const hypothesis *)one)->score, b = ((const hypothesis *)other)->score;
-    return (a < b) - (a > b);
+    const hypothesis *a = one, *b = other;
+    if (a->score != b->score) return (a->score < b->score) - (a->score > b->score);
+    return (a->trace > b->trace) - (a->trace < b->trace);
 }
 
 /* The utterance is over: where any hypothesis is at a word's end, only those count, with the sentence's end. */
