@@ -155,6 +155,7 @@ get_arm64() {
     command -v mmdebstrap >/dev/null || apt_install mmdebstrap
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
     [ "$(uname -m)" != aarch64 ] || return 0
+    command -v arch-test >/dev/null || apt_install arch-test
     command -v qemu-aarch64-static >/dev/null || apt_install qemu-user-static
     command -v update-binfmts >/dev/null || apt_install binfmt-support
     [ -e $binfmt/register ] || as_root mount -t binfmt_misc binfmt_misc $binfmt ||
