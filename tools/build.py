@@ -24,11 +24,12 @@ _RECIPE = (
     "--batch-seconds", 10, "--rate", 4e-3, "--plain-share", 0.5, "--distort", 0.6, "--mmi", 0.8, "--mmi-from", 0.2,
     "--measure-every", 2, "--thin", "speechocean762=0.5", "commonvoice=0.85", "an4=0.3", "kathleen=0.6",
 )  # fmt: skip
-# For weights that know speech already: labels of their own, a lower rate, all criteria from the start.
+# For weights that know speech already: labels of their own, a lower rate, all criteria from the start. What comes
+# out is averaged with what it went on from.
 _RECIPE_ONWARD = (
-    "--batch-seconds", 10, "--rate", 1.2e-3, "--tempo", 0.3, "--distort", 0.4, "--distort-late", 0.3, "--mmi", 0.8,
-    "--mmi-from", 0.0, "--guide", 1.0, "--settled", 0.0, "--measure-every", 9,
-    "--thin", "librispeech=0.5", "vctk=0.5", "commonvoice=0.43", "speechocean762=0.3", "ljspeech=0.3", "kathleen=0.2",
+    "--batch-seconds", 10, "--rate", 2.5e-3, "--tempo", 0.3, "--distort", 0.4, "--distort-late", 0.3, "--mmi", 0.8,
+    "--mmi-from", 0.0, "--guide", 1.0, "--settled", 0.55, "--measure-every", 9,
+    "--thin", "librispeech=0.6", "vctk=0.4", "commonvoice=0.5", "speechocean762=0.8", "ljspeech=0.3", "kathleen=0.2",
     "an4=0.1",
 )  # fmt: skip
 # Without these, glibc gives a batch's memory back to the kernel and gets it again, page by page, for the next one.
@@ -78,6 +79,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         work / "model/best.pt",
     )
     lexicon = lm / "lexicon.txt"
+    trained, best = best, work / "model/averaged.pt" if args.weights else best
     tuned, confidence, results = work / "tune.json", work / "confidence.json", work / "results.json"
     parts = (
         "--checkpoint",
@@ -99,6 +101,8 @@ def steps(args: argparse.Namespace) -> list[Step]:
 
     speeds = ("--speeds", 1.0) if small or args.weights else ()
     labels = ("--features", features, "--lexicon", lexicon)
+    meeting = ("--checkpoints", args.weights, trained, "--out", best)
+    average = [Step("average", tool("acoustic.average", *meeting))] if args.weights else []
     sample = [Step("sample", tool("sample", "--shared", args.shared, "--out", shared))] if small else []
     return [
         *sample,
@@ -121,6 +125,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
             else tool("acoustic.align", *labels),
         ),
         Step("train", training(args)),
+        *average,
         Step(
             "quantise",
             tool(
