@@ -15,7 +15,7 @@ from edgeasr.transcript import SchemaName, load_schema
 if TYPE_CHECKING:
     from device.device import Device
 
-MOST_ERRORS = 0.15  # of the words; on the machine that emulates, with the same beam, 1 to 3 of 41
+MOST_ERRORS = 0.15  # of the words; on the machine that emulates, 1 to 3 of 41
 
 
 def test_what_is_played_into_the_sound_card_comes_out_of_the_broker_as_words(device: Device) -> None:
