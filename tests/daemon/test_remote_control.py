@@ -273,7 +273,8 @@ def test_anything_else_on_mute_set_changes_nothing(house: House) -> None:
 def test_reload_applies_what_it_can_and_names_what_takes_a_restart(house: House) -> None:
     path = house.folder / "edgeasr.toml"
     old = path.read_text()
-    text = old.replace("capitals = true", "capitals = false").replace("beam = 250", "beam = 30")
+    beam = f"beam = {settings.Settings().decoder.beam}"
+    text = old.replace("capitals = true", "capitals = false").replace(beam, "beam = 30")
     text = text.replace("keepalive = 30", "keepalive = 60")
     path.write_text(text)
     result = house.ask(command="reload")["result"]
