@@ -35,7 +35,7 @@ def train(words: Mapping[str, Sequence[Pronunciation]], path: Path) -> None:
     names = [[_name(unit) for unit in cut] for cut in cuts]
     vocabulary = Vocabulary.of(sorted({name for cut in names for name in cut}))
     model = estimate(count(vocabulary.encode(names), len(vocabulary), _ORDER))
-    pruned, _ = prune(model, lambda sizes: sum(sizes) <= N_GRAMS)
+    pruned, _ = prune(model, lambda sizes, _: sum(sizes) <= N_GRAMS)
     _save(pruned, vocabulary, path)
 
 
