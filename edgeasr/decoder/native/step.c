@@ -45,7 +45,7 @@ static void offer(search *s, const hypothesis *at, int32_t unit, int32_t label) 
         if (at->score > there->at.score) *there = (candidate){*at, unit, label};
         return;
     }
-    if (s->made == s->room) return; /* several times what speech makes; the best hypotheses came first */
+    if (s->made == s->room) return; /* several times what speech makes; the best hypothesis is extended first */
     s->stamp[place] = s->now;
     s->table[place] = (uint32_t)s->made;
     s->candidates[s->made++] = (candidate){*at, unit, label};
