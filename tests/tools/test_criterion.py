@@ -12,7 +12,7 @@ import torch
 
 from tools.acoustic.criterion import Weights, losses
 from tools.acoustic.dataset import Batch
-from tools.acoustic.mmi import trigram
+from tools.acoustic.trigram import trigram
 from tools.acoustic.network import Network, NetworkConfig
 from tools.acoustic.train import grown
 

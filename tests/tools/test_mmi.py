@@ -13,7 +13,8 @@ pytest.importorskip("numba")
 import torch
 from torch.nn import functional
 
-from tools.acoustic.mmi import Denominator, trigram
+from tools.acoustic.mmi import Denominator
+from tools.acoustic.trigram import trigram
 
 UNITS, STEPS = 4, 5
 FOLLOWS = trigram([[1, 2, 3], [2, 2, 1]], UNITS)

@@ -38,8 +38,8 @@ from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.criterion import Weights, losses, phone_errors
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
 from tools.acoustic.keep import read_checkpoint
-from tools.acoustic.mmi import trigram
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
+from tools.acoustic.trigram import trigram
 
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _EMA_DECAY = 0.999

@@ -1,0 +1,311 @@
+"""Train the acoustic network on a graphics processor, from nothing, in minutes.
+
+python -m tools.acoustic.gpu.train --shared ../shared --labels work/features --out work/model --seconds 540
+
+The learning rate follows the time used, so that a training ends well whenever it has to. Checkpoints hold the running
+average of the weights, as `tools.acoustic.quantise` and the others read them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgeasr.frontend import NormaliserConfig
+from edgeasr.phones import PHONES
+from tools.acoustic.gpu.distort import DistortConfig, Distorter
+from tools.acoustic.gpu.feeder import Feeder
+from tools.acoustic.gpu.kernels import DeviceDenominator
+from tools.acoustic.gpu.regularised import Regularised
+from tools.acoustic.gpu.speech import PlanConfig, plan, read_corpus
+from tools.acoustic.keep import read_checkpoint
+from tools.acoustic.network import NetworkConfig
+from tools.acoustic.trigram import trigram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.acoustic.gpu.feeder import Batch
+    from tools.acoustic.gpu.speech import Draw
+
+_WARM_UPDATES = 600
+_FILES = (0.6, 0.8, 0.9)  # shares of the training after which a checkpoint is written
+_MILDER_FROM = 0.85
+_WHOLE_FROM = 0.9  # from then on nothing is dropped, as in use
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Weights of the criteria, a target unit each but for the states' cross-entropy, a step."""
+
+    mmi: float
+    mmi_from: float
+    states: float
+    states_at_end: float
+    middle: float
+
+
+class Average:
+    """Running average of weights and statistics; it begins by following closely."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._decay = decay
+        self._theirs = [v for v in model.state_dict().values() if v.is_floating_point()]
+        self._names = [n for n, v in model.state_dict().items() if v.is_floating_point()]
+        self._ours = [v.detach().clone() for v in self._theirs]
+        self._updates = 0
+
+    def follow(self) -> None:
+        """Take in the weights after an update."""
+        self._updates += 1
+        decay = min(self._decay, (1.0 + self._updates) / (10.0 + self._updates))
+        torch._foreach_lerp_(self._ours, self._theirs, 1.0 - decay)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Name and value of each."""
+        return dict(zip(self._names, self._ours, strict=True))
+
+
+class Trainer:
+    """Holds the speech, the network and how far it has come."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        torch.manual_seed(args.seed)
+        self.args, self.device = args, torch.device(args.device)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        self.criteria = Criteria(args.mmi, args.mmi_from, args.guide, args.guide_at_end, args.middle)
+        self.config = NetworkConfig(front=args.front, hidden=args.hidden, blocks=args.blocks)
+        kept = read_checkpoint(args.normaliser)
+        self.normaliser = NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
+        self.corpus = read_corpus(args.shared, args.labels, self.device, args.jobs, args.limit)
+        self.plan = PlanConfig(args.batch_seconds, self.config.lookahead_frames)
+        self.distorter = Distorter(self.corpus, self.normaliser, DistortConfig(), args.seed)
+        follows = trigram([p.tolist() for p in self.corpus.phones], self.config.units)
+        self.follows = torch.from_numpy(follows).to(self.device)
+        self.model = Regularised(self.config, args.dropout, args.dropped_branches).to(self.device)
+        self.model.front.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = Average(self.model, args.average)
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": args.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+            lr=args.rate, betas=(0.9, 0.98), fused=self.device.type == "cuda",
+        )  # fmt: skip
+        self.updates, self.passes, self.audio = 0, 0, 0.0
+        self.turns = [
+            (args.settled, self.settle), (_MILDER_FROM, self.distort_less), (_WHOLE_FROM, self.drop_nothing),
+            *((share, self.save) for share in _FILES),
+        ]  # fmt: skip
+        self.turns.sort(key=lambda turn: turn[0])
+        self.seconds = args.seconds
+        self.began = time.monotonic()
+
+    def done(self) -> float:
+        """Progress from 0 to 1."""
+        return min(1.0, (time.monotonic() - self.began) / self.seconds)
+
+    def rate(self, done: float) -> float:
+        """Learning rate: linear warm-up, then a half cosine to nothing."""
+        warm = min(1.0, (self.updates + 1) / _WARM_UPDATES)
+        return float(self.args.rate * warm * (0.003 + 0.997 * 0.5 * (1.0 + math.cos(math.pi * done))))
+
+    def draws(self) -> Iterator[Draw]:
+        """All passes' batches, without an end."""
+        rng = np.random.default_rng(self.args.seed)
+        thin = {name: float(share) for name, _, share in (t.partition("=") for t in self.args.thin)}
+        while True:
+            yield from plan(self.corpus, self.plan, thin, rng)
+            self.passes += 1
+
+    def losses(self, batch: Batch, done: float) -> dict[str, Tensor]:
+        """Each criterion's share of what is minimised, over one batch."""
+        draw, features, labels = batch
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"):
+            units, states, middle = self.model.all_logits(features)
+        lag, count = self.config.lag_steps, features.shape[1] // 3 - self.config.lag_steps
+        steps = torch.from_numpy(draw.frames // 3 - lag)
+        targets = [self.corpus.phones[row] if row >= 0 else np.zeros(0, dtype=np.int64) for row in draw.rows]
+        lengths = torch.tensor([len(t) for t in targets])
+        padded = np.ones((len(targets), max(1, int(lengths.max()))), dtype=np.int64)
+        for row, target in enumerate(targets):
+            padded[row, : len(target)] = target
+        on_device = torch.from_numpy(padded).to(self.device)
+        per_unit = 1.0 / max(1, int(lengths.sum()))
+
+        def ctc(log_probs: Tensor) -> Tensor:
+            each = functional.ctc_loss(
+                log_probs, on_device, steps, lengths, reduction="none", zero_infinity=True
+            )
+            return each.sum() * per_unit
+
+        log_probs = units[:, lag:].float().log_softmax(-1).transpose(0, 1).contiguous()
+        out = {"ctc": ctc(log_probs)}
+        if done >= self.criteria.mmi_from:
+            rising = min(1.0, (done - self.criteria.mmi_from) / 0.05 + 0.1)
+            if self.device.type == "cuda":
+                totals = DeviceDenominator.apply(  # type: ignore[no-untyped-call]
+                    log_probs, steps.to(self.device, torch.int32), self.follows
+                )
+            else:
+                from tools.acoustic.mmi import Denominator  # noqa: PLC0415 - a GPU's machine may lack numba
+
+                totals = Denominator.apply(log_probs, steps, self.follows.numpy())  # type: ignore[no-untyped-call]
+            out["mmi"] = totals.sum() * (per_unit * self.criteria.mmi * rising)
+        if self.criteria.middle:
+            early = middle[:, self.model.middle_lag :][:, :count].float().log_softmax(-1).transpose(0, 1)
+            out["middle"] = ctc(early) * self.criteria.middle
+        guide = self.criteria.states + (self.criteria.states_at_end - self.criteria.states) * done
+        guessed, known = states[:, lag:].float().flatten(0, 1), labels[:, :count].flatten()
+        out["states"] = functional.cross_entropy(guessed, known, ignore_index=-1) * guide
+        return out
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """One optimiser step."""
+        done = self.done()
+        while self.turns and done >= self.turns[0][0]:
+            self.turns.pop(0)[1]()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate(done)
+        parts = self.losses(batch, done)
+        torch.stack(list(parts.values())).sum().backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0, foreach=True)
+        if self.device.type == "cuda":
+            # The fused optimiser leaves the weights alone where this says so, without waiting for the device.
+            self.optimiser.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.average.follow()
+        self.updates += 1
+        self.audio += float(batch.draw.frames.sum()) / 100.0
+        return parts
+
+    def settle(self) -> None:
+        """From now on batch normalisation takes the averages that the shipped network takes."""
+        weights, own = self.average.weights(), self.model.state_dict()
+        for name in own:
+            if "running_" in name:
+                own[name].copy_(weights[name])
+        for module in self.model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
+                module.eval()
+
+    def distort_less(self) -> None:
+        """Let the network settle on speech as it is."""
+        self.distorter.config = self.distorter.config.milder()
+
+    def drop_nothing(self) -> None:
+        """Train the network as it is used."""
+        self.model.dropout = self.model.dropped_branches = 0.0
+
+    def save(self) -> None:
+        """Write the averaged weights in half precision, whole or not at all."""
+        path = self.args.out / f"checkpoint-{round(100 * self.done())}.pt"
+        weights = self.model.shipped(self.average.weights())
+        partial = path.with_suffix(".partial")
+        torch.save(
+            {
+                "average": {name: value.half().cpu() for name, value in weights.items()},
+                "network": self.config.to_dict(),
+                "prior_mean": self.normaliser.prior_mean,
+                "scale": self.normaliser.scale,
+                "units": list(PHONES),
+                "progress": {"updates": self.updates, "passes": self.passes, "seconds": time.monotonic() - self.began},
+            },
+            partial,
+        )  # fmt: skip
+        partial.replace(path)
+
+    def report(self, parts: dict[str, Tensor]) -> None:
+        """One line of how it goes, on the screen and in the history."""
+        seconds = time.monotonic() - self.began
+        record = {
+            "updates": self.updates, "passes": self.passes, "seconds": round(seconds, 1),
+            "audio_per_second": round(self.audio / seconds), "rate": round(self.rate(self.done()), 7),
+            **{name: round(float(value.detach()), 4) for name, value in parts.items()},
+        }  # fmt: skip
+        print(json.dumps(record), flush=True)
+        with (self.args.out / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def run(self) -> None:
+        """Train until the time or the updates are used up."""
+        print(
+            f"{self.model.shipped_parameters() / 1e6:.2f} M parameters, {len(self.corpus.phones)} utterances",
+            flush=True,
+        )
+        feeder = Feeder(self.draws(), self.distorter, self.device)
+        first = feeder.next()
+        if self.args.finish_at:
+            self.seconds = self.args.finish_at - time.time()
+        self.began = time.monotonic()
+        parts = self.update(first)
+        while self.done() < 1.0 and self.updates < self.args.updates:
+            parts = self.update(feeder.next())
+            if self.updates % self.args.report_every == 0:
+                self.report(parts)
+        self.report(parts)
+        self.save()
+        feeder.close()
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument(
+        "--labels", type=Path, default=Path("work/features"), help="what align or realign wrote"
+    )
+    parser.add_argument(
+        "--normaliser", type=Path, required=True, help="a checkpoint whose normaliser to keep"
+    )
+    parser.add_argument("--out", type=Path, default=Path("work/model"))
+    parser.add_argument("--seconds", type=float, default=540.0)
+    parser.add_argument("--finish-at", type=float, help="Unix time in place of --seconds: preparations vary")
+    parser.add_argument("--updates", type=int, default=10**9, help="stop after so many, whatever the time")
+    parser.add_argument("--batch-seconds", type=float, default=720.0)
+    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.05)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument(
+        "--dropped-branches", type=float, default=0.1, help="of the last block; of the others less"
+    )
+    parser.add_argument(
+        "--average", type=float, default=0.9985, help="decay of the running average, an update"
+    )
+    parser.add_argument("--settled", type=float, default=0.7)
+    parser.add_argument("--mmi", type=float, default=0.8)
+    parser.add_argument("--mmi-from", type=float, default=0.3)
+    parser.add_argument("--guide", type=float, default=1.5)
+    parser.add_argument("--guide-at-end", type=float, default=0.2)
+    parser.add_argument("--middle", type=float, default=0.3)
+    parser.add_argument("--front", type=int, default=64)
+    parser.add_argument("--hidden", type=int, default=960)
+    parser.add_argument("--blocks", type=int, default=12)
+    parser.add_argument(
+        "--thin", nargs="*", default=[], metavar="PART=SHARE", help="use a share of a part in each pass"
+    )
+    parser.add_argument("--report-every", type=int, default=100)
+    parser.add_argument("--limit", type=int, default=0, help="only so many utterances (0: all)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    sys.setswitchinterval(5e-4)  # two threads feed the device
+    Trainer(args).run()
+
+
+if __name__ == "__main__":
+    main()
