@@ -12,9 +12,9 @@ import torch
 
 from tools.acoustic.criterion import Weights, losses
 from tools.acoustic.dataset import Batch
-from tools.acoustic.trigram import trigram
 from tools.acoustic.network import Network, NetworkConfig
 from tools.acoustic.train import grown
+from tools.acoustic.trigram import trigram
 
 UNITS, STATES, STEPS = 5, 7, 30
 FOLLOWS = trigram([[1, 2, 3], [4, 2, 1]], UNITS)

@@ -61,6 +61,14 @@ def read_all_pronunciations(path: Path) -> dict[str, list[tuple[str, ...]]]:
     return words
 
 
+def statistics(array: NDArray[np.float16]) -> NormaliserConfig:
+    """Mean over the training data and the spread left once a running mean is taken away."""
+    sample = array[:: max(1, len(array) // 200_000)].astype(np.float32)
+    mean = sample.mean(axis=0)
+    spread = sample.std(axis=0) * 0.9
+    return NormaliserConfig(tuple(float(v) for v in mean.round(4)), tuple(float(v) for v in spread.round(4)))
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """float32[batch, frames, mels], valid steps, unit targets end to end, and how many each utterance has.

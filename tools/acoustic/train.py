@@ -36,7 +36,7 @@ from edgeasr.frontend import NormaliserConfig
 from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.criterion import Weights, losses, phone_errors
-from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table
+from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table, statistics
 from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.network import STRIDE, Network, NetworkConfig
 from tools.acoustic.trigram import trigram
@@ -61,14 +61,6 @@ class Progressed:
 def collate(items: list[Batch]) -> Batch:
     """Unpack a loader item, which is already a batch."""
     return items[0]
-
-
-def statistics(array: np.ndarray) -> NormaliserConfig:
-    """Mean over the training data and the spread left once a running mean is taken away."""
-    sample = array[:: max(1, len(array) // 200_000)].astype(np.float32)
-    mean = sample.mean(axis=0)
-    spread = sample.std(axis=0) * 0.9
-    return NormaliserConfig(tuple(float(v) for v in mean.round(4)), tuple(float(v) for v in spread.round(4)))
 
 
 def floats(model: nn.Module) -> list[Tensor]:

@@ -7,6 +7,7 @@ import json
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeasr.decoder.g2p import Pronouncer
 from edgeasr.errors import EdgeasrError
@@ -15,6 +16,9 @@ from tools.lexicon.build import Lexicon, write_lexicon
 from tools.lexicon.cmu import dictionary
 from tools.lexicon.train_g2p import errors, held_out, train
 from tools.lexicon.vocabulary import choose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> int:
@@ -31,16 +35,26 @@ def main() -> int:
         metavar="WORDS",
         help="so many words for the letter-to-sound model (default: all)",
     )
+    parser.add_argument(
+        "--text",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="further texts, as `tools.lm.reference` writes",
+    )
     options = parser.parse_args()
     try:
-        build(options.shared, options.out, options.size, options.learn_from)
+        build(options.shared, options.out, options.size, options.learn_from, options.text)
     except EdgeasrError as error:
         print(f"lexicon: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def build(shared: Path, out: Path, size: int, learn_from: int | None = None) -> None:
+def build(
+    shared: Path, out: Path, size: int, learn_from: int | None = None, texts: Sequence[Path] = ()
+) -> None:
     """Measure the letter-to-sound model on held-out words, train it on all, write the files and a report."""
     out.mkdir(parents=True, exist_ok=True)
     known = dictionary()
@@ -53,7 +67,7 @@ def build(shared: Path, out: Path, size: int, learn_from: int | None = None) -> 
         f"g2p on {len(test)} held-out words: {phone_errors:.2%} phone errors, {word_errors:.1%} words wrong"
     )
     train(learnt, model)
-    words, common = choose(shared, known, size)
+    words, common = choose(shared, known, size, texts)
     sources = write_lexicon(words, Lexicon(Pronouncer.load(model), known, common), out / "lexicon.txt")
     (out / "tokens.txt").write_text("\n".join(("<blk>", *PHONES)) + "\n", encoding="utf-8")
     print(f"{len(words)} words: {sources}")

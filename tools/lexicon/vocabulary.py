@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # How much each text says about what people dictate; sizes differ a hundredfold, so plain counts would not do.
 _WEIGHTS: Final = {"books_pd": 0.6, "everyday_ccby": 0.25, "read_transcripts": 0.1, "ljspeech_pd": 0.05}
+_FURTHER: Final = 0.15  # of each text that is given besides
 _COMMON: Final = 300
 _COMMON_LETTERS: Final = 3
 # A word in no dictionary must occur more often than this: rarer ones are mostly misprints.
@@ -30,14 +31,15 @@ def training_words(shared: Path) -> set[str]:
 
 
 def choose(
-    shared: Path, known: Mapping[str, Sequence[Pronunciation]], size: int
+    shared: Path, known: Mapping[str, Sequence[Pronunciation]], size: int, texts: Sequence[Path] = ()
 ) -> tuple[list[str], frozenset[str]]:
     """At most `size` words (more only if the training transcripts have more), and the common ones among them.
 
     In this order of precedence: words of the training transcripts, dictionary words that the texts have,
-    dictionary words that derive from words of the texts ("hosting"), then the most frequent of the rest.
+    dictionary words that derive from words of the texts ("hosting"), then the most frequent of the rest, each text
+    weighted by what it says about dictation.
     """
-    counts, frequency = _count(shared)
+    counts, frequency = _count(shared, texts)
     common = frozenset(
         word
         for word, times in counts.items()
@@ -52,19 +54,19 @@ def choose(
         chosen.update(
             dict.fromkeys([word for word in unseen if derive(word, bases) or compound(word, bases, common)])
         )
-    rest = (word for word, times in counts.most_common() if word not in chosen and times > _ONCE)
+    rest = (word for word, _ in frequency.most_common() if word not in chosen and counts[word] > _ONCE)
     chosen.update(dict.fromkeys(word for word in rest if all(c in LETTERS for c in word) and word.strip("'")))
     # `chosen` is in order of precedence; cut, then rank by probability.
     kept = [word for i, word in enumerate(chosen) if i < max(size, len(trained))]
     return sorted(kept, key=lambda word: (-frequency[word], word)), common
 
 
-def _count(shared: Path) -> tuple[Counter[str], Counter[str]]:
+def _count(shared: Path, texts: Sequence[Path]) -> tuple[Counter[str], Counter[str]]:
     """Plain counts over all texts, and frequency per token with the texts weighted."""
     counts: Counter[str] = Counter()
     frequency: Counter[str] = Counter()
-    for name, weight in _WEIGHTS.items():
-        path = shared / "text" / f"{name}.txt.xz"
+    weighted = {shared / "text" / f"{name}.txt.xz": weight for name, weight in _WEIGHTS.items()}
+    for path, weight in (weighted | dict.fromkeys(texts, _FURTHER)).items():
         if not path.is_file():
             msg = f"The text {path} is missing: give the data folder with --shared."
             raise UsageError(msg)

@@ -42,6 +42,14 @@ def main() -> int:
     )
     parser.add_argument("--megabytes", type=float, default=22.0, help="size of lm.bin (default: %(default)s)")
     parser.add_argument("--dialogue", action="store_true", help="also use the share-alike dialogues")
+    parser.add_argument(
+        "--text",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="further texts, as `tools.lm.reference` writes",
+    )
     options = parser.parse_args()
     try:
         build(options)
@@ -59,7 +67,7 @@ def build(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with options.lexicon.open(encoding="utf-8") as lines:
         vocabulary = Vocabulary.of(dict.fromkeys(line.partition("\t")[0] for line in lines))
-    sources = gather(options.shared, dialogue=options.dialogue)
+    sources = gather(options.shared, dialogue=options.dialogue, texts=options.text)
 
     def component(source: Source, sentences: Iterable[list[str]]) -> Ngrams:
         counts = count(vocabulary.encode(sentences), len(vocabulary), options.order)

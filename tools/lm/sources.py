@@ -50,12 +50,12 @@ class Source:
         return chain(self.learn(), self.heldout)
 
 
-def gather(shared: Path, *, dialogue: bool = False) -> tuple[Source, ...]:
-    """Texts and training transcripts under the data folder; dev transcripts are never read here."""
-    texts = dict(_TEXTS) | ({"dialogue": _DIALOGUE} if dialogue else {})
+def gather(shared: Path, *, dialogue: bool = False, texts: Sequence[Path] = ()) -> tuple[Source, ...]:
+    """Texts and training transcripts under the data folder, and further texts; dev transcripts are never read here."""
+    named = dict(_TEXTS) | ({"dialogue": _DIALOGUE} if dialogue else {})
     sources: list[Source] = []
     known: set[tuple[str, ...]] = set()
-    for name, (stem, minimum) in texts.items():
+    for name, (stem, minimum) in named.items():
         file = shared / "text" / f"{stem}.txt.xz"
         if not file.exists():
             msg = f"The text {file} is missing: give the data folder with --shared."
@@ -67,6 +67,10 @@ def gather(shared: Path, *, dialogue: bool = False) -> tuple[Source, ...]:
         known.update(map(tuple, sentences))
         cut = int(len(sentences) * (1 - _HOLD_READINGS)) if name == "readings" else len(sentences)
         sources.append(Source(name, None, sentences[:cut], sentences[cut:], ()))
+    for file in texts:
+        if not file.exists():
+            raise UsageError(f"The text {file} is missing: see --text.")
+        sources.append(Source(file.name.partition(".")[0], None, list(read_sentences(file)), (), ()))
     kept, held = _transcripts(shared / "speech" / "train.tsv", known)
     return (*sources, Source("transcripts", None, kept, held, ()))
 

@@ -1,1 +1,1 @@
-"""Training on a graphics processor: all speech resident there, distorted, turned into features and learnt from there."""
+"""Training on a graphics processor: all speech lies there, is distorted, made into features and learnt from there."""

@@ -48,12 +48,16 @@ class DistortConfig:
     time_mask_frames: int = 24
     sounds: float = 0.8
 
-    def milder(self) -> DistortConfig:
-        """As it is towards the end, when the network is to settle on speech as it is."""
+    def harder(self, times: float) -> DistortConfig:
+        """Distort so many times as often, and hide so many times as much."""
+        often = ("room", "noise", "hiss", "colour", "band_limit", "pitch")
         return replace(
-            self, room=self.room / 2, noise=self.noise * 0.7, hiss=self.hiss / 2, pitch=self.pitch / 2,
-            band_masks=max(1, self.band_masks // 2), time_mask_frames=self.time_mask_frames // 2,
-        )  # fmt: skip
+            self,
+            **{name: min(1.0, getattr(self, name) * times) for name in often},
+            pitch_share=self.pitch_share * times,
+            band_mask_width=round(self.band_mask_width * times),
+            time_mask_frames=round(self.time_mask_frames * times),
+        )
 
 
 def log_mel(samples: Tensor, filters: Tensor, window: Tensor) -> Tensor:
@@ -151,7 +155,7 @@ class Distorter:
         return out * spoken * _INT16, spoken
 
     def _in_rooms(self, samples: Tensor) -> Tensor:
-        """Some of the rows as a room, a loudspeaker or a microphone passes them on, at their own level."""
+        """Pass some of the rows through a room, a loudspeaker or a microphone, at their own level."""
         some = torch.from_numpy(np.flatnonzero(self._rng.random(len(samples)) < self.config.room))
         if not len(some):
             return samples
@@ -168,7 +172,7 @@ class Distorter:
         return out
 
     def _surrounded(self, rows: Tensor, spoken: Tensor, level: Tensor) -> Tensor:
-        """The room's own noise where an utterance's recording has not begun or is over."""
+        """Make the room's own noise where an utterance's recording has not begun or is over."""
         waves = self._corpus.speech
         first, length = waves.first[rows.clamp(min=0)], waves.length[rows.clamp(min=0)]
         # The quietest of some stretches of the recording.

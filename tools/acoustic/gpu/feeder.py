@@ -63,9 +63,10 @@ class Feeder:
     def _put(self, item: _Made | BaseException) -> None:
         while not self._is_over.is_set():
             try:
-                return self._made.put(item, timeout=0.5)
+                self._made.put(item, timeout=0.5)
             except queue.Full:
                 continue
+            return
 
     def next(self) -> Batch:
         """Take the next batch; whatever went wrong in making it is raised here."""

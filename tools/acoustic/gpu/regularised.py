@@ -50,7 +50,11 @@ class Regularised(Network):
             padded = functional.pad(x, (0, 0, block.kernel - 1, 0))
             mixed = block.depthwise(padded.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
         hidden = functional.relu(block.expand(_normalised(block.norm, mixed)))
-        branch = block.project(functional.dropout(hidden, self.dropout, self.training))
+        if self.training and self.dropout:
+            # The same units at all steps of an utterance, after Kaldi's TDNN-F recipes (Povey et al. 2018).
+            left = torch.rand(len(x), 1, hidden.shape[-1], device=x.device) >= self.dropout
+            hidden = hidden * (left / (1.0 - self.dropout)).to(hidden.dtype)
+        branch = block.project(hidden)
         if self.training and dropped:
             kept = torch.rand(len(x), 1, 1, device=x.device) >= dropped
             branch = branch * (kept / (1.0 - dropped))
@@ -64,6 +68,7 @@ class Regularised(Network):
 def _normalised(norm: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor:
     """Batch normalisation of the last axis, over all others."""
     flat = functional.batch_norm(
-        x.reshape(-1, x.shape[-1]), norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, 0.1, norm.eps
+        x.reshape(-1, x.shape[-1]), norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, 0.1,
+        norm.eps,
     )  # fmt: skip
     return flat.view(x.shape)

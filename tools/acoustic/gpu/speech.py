@@ -6,7 +6,6 @@ import csv
 import io
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from tools.acoustic.waves import LONGEST_SECONDS, Row, members, read_rows, read_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -31,7 +31,7 @@ _BEFORE_PEAK = 32
 
 
 def decode(job: tuple[Path, list[Row]]) -> list[tuple[Row, NDArray[np.int16]]]:
-    """Samples of the rows that lie in one tar."""
+    """Read the samples of the rows that lie in one tar."""
     tar, rows = job
     files = members(tar)
     return [(row, to_int16(*soundfile.read(io.BytesIO(files[row.id]), dtype="float32"))) for row in rows]
@@ -86,7 +86,7 @@ def _speech(folder: Path, rows: list[Row], jobs: int) -> dict[str, NDArray[np.in
 
 
 def _sound(path: Path) -> NDArray[np.int16] | NDArray[np.float32] | None:
-    """An everyday sound, or an impulse response from its direct path on, of one in energy; None where it is too short."""
+    """Read an everyday sound, or an impulse response from its direct path on, of energy 1; None if too short."""
     audio, rate = read_until_fault(path)
     if path.suffix == ".opus":
         return to_int16(audio, rate) if len(audio) > SAMPLE_RATE else None

@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from edgeasr.frontend import NormaliserConfig
 from edgeasr.phones import PHONES
+from tools.acoustic.dataset import statistics
 from tools.acoustic.gpu.distort import DistortConfig, Distorter
 from tools.acoustic.gpu.feeder import Feeder
 from tools.acoustic.gpu.kernels import DeviceDenominator
@@ -41,9 +42,7 @@ if TYPE_CHECKING:
     from tools.acoustic.gpu.speech import Draw
 
 _WARM_UPDATES = 600
-_FILES = (0.6, 0.8, 0.9)  # shares of the training after which a checkpoint is written
-_MILDER_FROM = 0.85
-_WHOLE_FROM = 0.9  # from then on nothing is dropped, as in use
+_FILES = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of the training after which a checkpoint is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,14 @@ class Average:
         return dict(zip(self._names, self._ours, strict=True))
 
 
+def normaliser(args: argparse.Namespace) -> NormaliserConfig:
+    """Take that of the weights to begin with, or of the checkpoint that is given for it, or the speech's own."""
+    if path := args.weights or args.normaliser:
+        kept = read_checkpoint(path)
+        return NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
+    return statistics(np.load(args.labels / "train-1.npy", mmap_mode="r"))
+
+
 class Trainer:
     """Holds the speech, the network and how far it has come."""
 
@@ -87,15 +94,19 @@ class Trainer:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         self.criteria = Criteria(args.mmi, args.mmi_from, args.guide, args.guide_at_end, args.middle)
         self.config = NetworkConfig(front=args.front, hidden=args.hidden, blocks=args.blocks)
-        kept = read_checkpoint(args.normaliser)
-        self.normaliser = NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
+        self.normaliser = normaliser(args)
         self.corpus = read_corpus(args.shared, args.labels, self.device, args.jobs, args.limit)
         self.plan = PlanConfig(args.batch_seconds, self.config.lookahead_frames)
-        self.distorter = Distorter(self.corpus, self.normaliser, DistortConfig(), args.seed)
+        self.distorter = Distorter(
+            self.corpus, self.normaliser, DistortConfig().harder(args.distort), args.seed
+        )
         follows = trigram([p.tolist() for p in self.corpus.phones], self.config.units)
         self.follows = torch.from_numpy(follows).to(self.device)
         self.model = Regularised(self.config, args.dropout, args.dropped_branches).to(self.device)
         self.model.front.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if args.weights:
+            kept = read_checkpoint(args.weights, self.device)["average"]
+            self.model.load_state_dict(kept, strict=False)
         self.average = Average(self.model, args.average)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -104,11 +115,9 @@ class Trainer:
             lr=args.rate, betas=(0.9, 0.98), fused=self.device.type == "cuda",
         )  # fmt: skip
         self.updates, self.passes, self.audio = 0, 0, 0.0
-        self.turns = [
-            (args.settled, self.settle), (_MILDER_FROM, self.distort_less), (_WHOLE_FROM, self.drop_nothing),
-            *((share, self.save) for share in _FILES),
-        ]  # fmt: skip
-        self.turns.sort(key=lambda turn: turn[0])
+        self.turns = sorted(
+            [(args.settled, self.settle), *((share, self.save) for share in _FILES)], key=lambda turn: turn[0]
+        )
         self.seconds = args.seconds
         self.began = time.monotonic()
 
@@ -132,7 +141,7 @@ class Trainer:
     def losses(self, batch: Batch, done: float) -> dict[str, Tensor]:
         """Each criterion's share of what is minimised, over one batch."""
         draw, features, labels = batch
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
             units, states, middle = self.model.all_logits(features)
         lag, count = self.config.lag_steps, features.shape[1] // 3 - self.config.lag_steps
         steps = torch.from_numpy(draw.frames // 3 - lag)
@@ -201,14 +210,6 @@ class Trainer:
             if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
                 module.eval()
 
-    def distort_less(self) -> None:
-        """Let the network settle on speech as it is."""
-        self.distorter.config = self.distorter.config.milder()
-
-    def drop_nothing(self) -> None:
-        """Train the network as it is used."""
-        self.model.dropout = self.model.dropped_branches = 0.0
-
     def save(self) -> None:
         """Write the averaged weights in half precision, whole or not at all."""
         path = self.args.out / f"checkpoint-{round(100 * self.done())}.pt"
@@ -272,6 +273,14 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("work/model"))
     parser.add_argument("--seconds", type=float, default=540.0)
+    parser.add_argument("--weights", type=Path, help="a checkpoint of this very network to go on from")
+    parser.add_argument("--distort", type=float, default=1.0, help="how often and how hard, beside the usual")
+    parser.add_argument(
+        "--bf16",
+        action=argparse.BooleanOptionalAction,
+        default=torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported(),  # noqa: SLF001
+        help="matrix products in bfloat16 (default: where the processor is faster at it)",
+    )
     parser.add_argument("--finish-at", type=float, help="Unix time in place of --seconds: preparations vary")
     parser.add_argument("--updates", type=int, default=10**9, help="stop after so many, whatever the time")
     parser.add_argument("--batch-seconds", type=float, default=720.0)

