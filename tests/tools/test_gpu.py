@@ -14,11 +14,11 @@ pytest.importorskip("soundfile")
 import torch
 
 from edgeasr.frontend import LogMel, Normaliser, NormaliserConfig
+from tools.acoustic.gpu.average import Average
 from tools.acoustic.gpu.distort import DistortConfig, Distorter, log_mel, normalised
 from tools.acoustic.gpu.feeder import Feeder
 from tools.acoustic.gpu.regularised import Regularised
 from tools.acoustic.gpu.speech import Corpus, Draw, PlanConfig, Waves, plan
-from tools.acoustic.gpu.train import Average
 from tools.acoustic.network import NetworkConfig
 
 if TYPE_CHECKING:

@@ -14,26 +14,25 @@ import math
 import os
 import sys
 import time
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from edgeasr.frontend import NormaliserConfig
 from edgeasr.phones import PHONES
 from tools.acoustic.dataset import statistics
+from tools.acoustic.gpu.average import Average
+from tools.acoustic.gpu.criteria import Criteria, Weights
 from tools.acoustic.gpu.distort import DistortConfig, Distorter
 from tools.acoustic.gpu.feeder import Feeder
-from tools.acoustic.gpu.kernels import DeviceDenominator
 from tools.acoustic.gpu.regularised import Regularised
 from tools.acoustic.gpu.speech import PlanConfig, plan, read_corpus
 from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.network import NetworkConfig
-from tools.acoustic.trigram import trigram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,38 +42,6 @@ if TYPE_CHECKING:
 
 _WARM_UPDATES = 600
 _FILES = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of the training after which a checkpoint is written
-
-
-@dataclass(frozen=True, slots=True)
-class Criteria:
-    """Weights of the criteria, a target unit each but for the states' cross-entropy, a step."""
-
-    mmi: float
-    mmi_from: float
-    states: float
-    states_at_end: float
-    middle: float
-
-
-class Average:
-    """Running average of weights and statistics; it begins by following closely."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self._decay = decay
-        self._theirs = [v for v in model.state_dict().values() if v.is_floating_point()]
-        self._names = [n for n, v in model.state_dict().items() if v.is_floating_point()]
-        self._ours = [v.detach().clone() for v in self._theirs]
-        self._updates = 0
-
-    def follow(self) -> None:
-        """Take in the weights after an update."""
-        self._updates += 1
-        decay = min(self._decay, (1.0 + self._updates) / (10.0 + self._updates))
-        torch._foreach_lerp_(self._ours, self._theirs, 1.0 - decay)
-
-    def weights(self) -> dict[str, Tensor]:
-        """Name and value of each."""
-        return dict(zip(self._names, self._ours, strict=True))
 
 
 def normaliser(args: argparse.Namespace) -> NormaliserConfig:
@@ -92,7 +59,6 @@ class Trainer:
         torch.manual_seed(args.seed)
         self.args, self.device = args, torch.device(args.device)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        self.criteria = Criteria(args.mmi, args.mmi_from, args.guide, args.guide_at_end, args.middle)
         self.config = NetworkConfig(front=args.front, hidden=args.hidden, blocks=args.blocks)
         self.normaliser = normaliser(args)
         self.corpus = read_corpus(args.shared, args.labels, self.device, args.jobs, args.limit)
@@ -100,13 +66,13 @@ class Trainer:
         self.distorter = Distorter(
             self.corpus, self.normaliser, DistortConfig().harder(args.distort), args.seed
         )
-        follows = trigram([p.tolist() for p in self.corpus.phones], self.config.units)
-        self.follows = torch.from_numpy(follows).to(self.device)
         self.model = Regularised(self.config, args.dropout, args.dropped_branches).to(self.device)
         self.model.front.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if args.weights:
             kept = read_checkpoint(args.weights, self.device)["average"]
             self.model.load_state_dict(kept, strict=False)
+        weights = Weights(args.mmi, args.mmi_from, args.guide, args.guide_at_end, args.middle)
+        self.criteria = Criteria(weights, self.corpus.phones, self.model)
         self.average = Average(self.model, args.average)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -116,7 +82,8 @@ class Trainer:
         )  # fmt: skip
         self.updates, self.passes, self.audio = 0, 0, 0.0
         self.turns = sorted(
-            [(args.settled, self.settle), *((share, self.save) for share in _FILES)], key=lambda turn: turn[0]
+            [(args.settled, self.settle), *((share, partial(self.save, share)) for share in _FILES)],
+            key=lambda turn: turn[0],
         )
         self.seconds = args.seconds
         self.began = time.monotonic()
@@ -138,48 +105,6 @@ class Trainer:
             yield from plan(self.corpus, self.plan, thin, rng)
             self.passes += 1
 
-    def losses(self, batch: Batch, done: float) -> dict[str, Tensor]:
-        """Each criterion's share of what is minimised, over one batch."""
-        draw, features, labels = batch
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
-            units, states, middle = self.model.all_logits(features)
-        lag, count = self.config.lag_steps, features.shape[1] // 3 - self.config.lag_steps
-        steps = torch.from_numpy(draw.frames // 3 - lag)
-        targets = [self.corpus.phones[row] if row >= 0 else np.zeros(0, dtype=np.int64) for row in draw.rows]
-        lengths = torch.tensor([len(t) for t in targets])
-        padded = np.ones((len(targets), max(1, int(lengths.max()))), dtype=np.int64)
-        for row, target in enumerate(targets):
-            padded[row, : len(target)] = target
-        on_device = torch.from_numpy(padded).to(self.device)
-        per_unit = 1.0 / max(1, int(lengths.sum()))
-
-        def ctc(log_probs: Tensor) -> Tensor:
-            each = functional.ctc_loss(
-                log_probs, on_device, steps, lengths, reduction="none", zero_infinity=True
-            )
-            return each.sum() * per_unit
-
-        log_probs = units[:, lag:].float().log_softmax(-1).transpose(0, 1).contiguous()
-        out = {"ctc": ctc(log_probs)}
-        if done >= self.criteria.mmi_from:
-            rising = min(1.0, (done - self.criteria.mmi_from) / 0.05 + 0.1)
-            if self.device.type == "cuda":
-                totals = DeviceDenominator.apply(  # type: ignore[no-untyped-call]
-                    log_probs, steps.to(self.device, torch.int32), self.follows
-                )
-            else:
-                from tools.acoustic.mmi import Denominator  # noqa: PLC0415 - a GPU's machine may lack numba
-
-                totals = Denominator.apply(log_probs, steps, self.follows.numpy())  # type: ignore[no-untyped-call]
-            out["mmi"] = totals.sum() * (per_unit * self.criteria.mmi * rising)
-        if self.criteria.middle:
-            early = middle[:, self.model.middle_lag :][:, :count].float().log_softmax(-1).transpose(0, 1)
-            out["middle"] = ctc(early) * self.criteria.middle
-        guide = self.criteria.states + (self.criteria.states_at_end - self.criteria.states) * done
-        guessed, known = states[:, lag:].float().flatten(0, 1), labels[:, :count].flatten()
-        out["states"] = functional.cross_entropy(guessed, known, ignore_index=-1) * guide
-        return out
-
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """One optimiser step."""
         done = self.done()
@@ -187,7 +112,9 @@ class Trainer:
             self.turns.pop(0)[1]()
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate(done)
-        parts = self.losses(batch, done)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
+            logits = self.model.all_logits(batch.features)
+        parts = self.criteria.losses(logits, batch, done)
         torch.stack(list(parts.values())).sum().backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0, foreach=True)
         if self.device.type == "cuda":
@@ -210,11 +137,11 @@ class Trainer:
             if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
                 module.eval()
 
-    def save(self) -> None:
-        """Write the averaged weights in half precision, whole or not at all."""
-        path = self.args.out / f"checkpoint-{round(100 * self.done())}.pt"
+    def save(self, share: float = 1.0) -> None:
+        """Write the averaged weights in half precision, whole or not at all; `share` is for the file's name."""
+        path = self.args.out / f"checkpoint-{round(100 * share)}.pt"
         weights = self.model.shipped(self.average.weights())
-        partial = path.with_suffix(".partial")
+        unfinished = path.with_suffix(".partial")
         torch.save(
             {
                 "average": {name: value.half().cpu() for name, value in weights.items()},
@@ -224,9 +151,9 @@ class Trainer:
                 "units": list(PHONES),
                 "progress": {"updates": self.updates, "passes": self.passes, "seconds": time.monotonic() - self.began},
             },
-            partial,
+            unfinished,
         )  # fmt: skip
-        partial.replace(path)
+        unfinished.replace(path)
 
     def report(self, parts: dict[str, Tensor]) -> None:
         """One line of how it goes, on the screen and in the history."""
@@ -269,7 +196,7 @@ def main() -> None:
         "--labels", type=Path, default=Path("work/features"), help="what align or realign wrote"
     )
     parser.add_argument(
-        "--normaliser", type=Path, required=True, help="a checkpoint whose normaliser to keep"
+        "--normaliser", type=Path, help="a checkpoint whose normaliser to take (default: the features')"
     )
     parser.add_argument("--out", type=Path, default=Path("work/model"))
     parser.add_argument("--seconds", type=float, default=540.0)
