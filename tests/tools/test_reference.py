@@ -1,0 +1,66 @@
+"""Sentences from works of reference, as the language model reads them."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edgeasr.errors import UsageError
+from tools.lm import reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENTRY = (
+    '00001740 03 n 01 entity 0 003 ~ 00001930 n 0000 | that which is perceived (living or nonliving); "it was full of '
+    'rackets, balls and other objects"; "the caf\u00e9\'s well-known owner"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The fly-by-night Caf\u00e9's owner; more of it here.", ["the fly by night cafe's owner", "more of it here"]),
+        ("It grew by 12% last year. Nobody knows quite why.", ["nobody knows quite why"]),
+        ("Mammals (e.g. whales) that swim <b>far</b> out", ["mammals that swim far out"]),
+        ("Two words.", []),
+        ("'quoted words only' here", ["quoted words only here"]),
+    ],
+)  # fmt: skip
+def test_sentences_are_as_they_are_said(text: str, expected: list[str]) -> None:
+    assert list(reference.sentences(text)) == expected
+
+
+def test_glosses_and_profiles_become_one_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words, world = tmp_path / "wordnet", tmp_path / "world" / "europe"
+    words.mkdir()
+    world.mkdir(parents=True)
+    (words / "data.noun").write_text(
+        "  1 This is the licence, which is no gloss.\n" + ENTRY, encoding="latin-1"
+    )
+    profile = {
+        "Introduction": {
+            "Background": {"text": "Settled by sailors from the north. Settled by sailors from the north."}
+        }
+    }
+    (world / "xx.json").write_text(json.dumps(profile), encoding="utf-8")
+    out = tmp_path / "out" / "reference.txt.xz"
+    command = ["reference", "--wordnet", str(words), "--factbook", str(tmp_path / "world"), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", command)
+    assert reference.main() == 0
+    assert lzma.decompress(out.read_bytes()).decode().splitlines() == [
+        "it was full of rackets balls and other objects",
+        "the cafe's well known owner",
+        "that which is perceived",
+        "settled by sailors from the north",
+    ]
+
+
+def test_a_folder_without_them_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="wordnet-base"):
+        list(reference.wordnet(tmp_path))
+    with pytest.raises(UsageError, match=r"factbook\.json"):
+        list(reference.factbook(tmp_path))
