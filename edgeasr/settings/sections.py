@@ -122,10 +122,10 @@ class Decoder:
     """Search for the words."""
 
     mode: DecoderMode = setting(DecoderMode.BEAM, "beam, or greedy for low power")
-    beam: int = setting(800, "hypotheses kept a step", low=1, high=2000)
-    beam_tokens: int = setting(10, "units tried a step", low=1, high=200)
+    beam: int = setting(1000, "hypotheses kept a step", low=1, high=2000)
+    beam_tokens: int = setting(12, "units tried a step", low=1, high=200)
     beam_threshold: float = setting(
-        18.0, "score below the best at which a hypothesis is dropped", low=1, high=1000
+        22.0, "score below the best at which a hypothesis is dropped", low=1, high=1000
     )
     lm: bool = setting(True, "use the bundle's language model")
     lm_order: int = setting(8, "words in its longest n-grams that count; 8: in any", low=1, high=8)

@@ -15,11 +15,12 @@ import torch
 
 from edgeasr.frontend import LogMel, Normaliser, NormaliserConfig
 from tools.acoustic.gpu.average import Average
-from tools.acoustic.gpu.distort import DistortConfig, Distorter, log_mel, normalised
+from tools.acoustic.gpu.distort import DistortConfig, Distorter, log_mel
 from tools.acoustic.gpu.feeder import Feeder
-from tools.acoustic.gpu.regularised import Regularised
 from tools.acoustic.gpu.speech import Corpus, Draw, PlanConfig, Waves, plan
 from tools.acoustic.network import NetworkConfig
+from tools.acoustic.normalised import normalised
+from tools.acoustic.regularised import Regularised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

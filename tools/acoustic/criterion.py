@@ -58,12 +58,16 @@ def losses(  # noqa: PLR0913, PLR0917
     return Losses(total, float(heard.detach()), states_right)
 
 
-def ctc(logits: Tensor, batch: Batch, lag: int) -> Tensor:
-    """CTC loss a target unit; the first `lag` steps only fill the look-ahead."""
+def ctc(logits: Tensor, batch: Batch, lag: int, whole_lag: int | None = None) -> Tensor:
+    """CTC loss a target unit; the first `lag` steps only fill the look-ahead.
+
+    `whole_lag`: that of the whole network, which the batch's steps make room for, where `logits` come from lower down.
+    """
     log_probs = functional.log_softmax(logits[:, lag:].float(), dim=-1).transpose(0, 1)
     losses = functional.ctc_loss(
-        log_probs, batch.targets, batch.steps - lag, batch.lengths, reduction="none", zero_infinity=True
-    )
+        log_probs, batch.targets, batch.steps - (whole_lag or lag), batch.lengths, reduction="none",
+        zero_infinity=True,
+    )  # fmt: skip
     return losses.sum() / batch.lengths.sum()
 
 

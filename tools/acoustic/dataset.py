@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from edgeasr.frontend import Normaliser, NormaliserConfig
+from edgeasr.frontend import NormaliserConfig
 from tools.acoustic.augment import AugmentConfig, Augmenter
+from tools.acoustic.normalised import normalised
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,12 +212,11 @@ class BatchSet(Dataset[Batch]):
             targets.append([])
             parts.append("noise")
         longest = -(-max(len(f) for f in frames) // 48) * 48
-        batch = np.zeros((longest, len(frames), frames[0].shape[1]), dtype=np.float32)
+        batch = np.zeros((len(frames), longest, frames[0].shape[1]), dtype=np.float32)
         for row, item in enumerate(frames):
-            batch[: len(item), row] = item
-            batch[len(item) :, row] = item[-1]
-        Normaliser(self._normaliser, (len(frames),)).process(batch)
-        features = np.ascontiguousarray(batch.transpose(1, 0, 2))
+            batch[row, : len(item)] = item
+            batch[row, len(item) :] = item[-1]
+        features = normalised(torch.from_numpy(batch), self._normaliser).numpy()
         if augmenter:
             for row, item in enumerate(frames):
                 augmenter.masks(features[row, : len(item)])

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_LEAST = 1e-7
+"""Share of all paths below which those through a state are not followed any further; nearly all states are."""
+
+
 @njit(cache=True, fastmath=True)
 def _forward_backward(  # noqa: C901, PLR0912 - one recursion each way, compiled as a whole
     log_probs: NDArray[np.float32], follows: NDArray[np.float32], occupancy: NDArray[np.float32]
@@ -38,7 +42,7 @@ def _forward_backward(  # noqa: C901, PLR0912 - one recursion each way, compiled
                 mass = alpha[t, 0, p, o] + alpha[t, 1, p, o]
                 alpha[t + 1, 1, p, o] = y[t, 0] * mass
                 norm += y[t, 0] * mass
-                if mass > 0.0:
+                if mass > _LEAST:
                     for q in range(units):
                         came[q] += mass * follows[p, o, q]
             for o in range(units):
@@ -77,6 +81,9 @@ def _forward_backward(  # noqa: C901, PLR0912 - one recursion each way, compiled
             for q in range(1, units):
                 reached[q] = y[t, q] * beta[0, q, p]
             for o in range(units):
+                if alpha[t, 0, p, o] + alpha[t, 1, p, o] <= _LEAST:
+                    before[0, p, o] = before[1, p, o] = 0.0
+                    continue
                 onward = y[t, 0] * beta[1, p, o]
                 for q in range(units):
                     onward += follows[p, o, q] * reached[q]

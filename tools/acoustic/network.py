@@ -53,6 +53,19 @@ class NetworkConfig:
         return asdict(self)
 
 
+def normalised_rows(norm: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor:
+    """Batch normalisation of the last axis, over all others.
+
+    In two dimensions: PyTorch 2.13 gives wrong gradients on a CPU where that of the result lies otherwise in memory
+    than the input, as it does behind a transposition.
+    """
+    flat = functional.batch_norm(
+        x.reshape(-1, x.shape[-1]), norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, 0.1,
+        norm.eps,
+    )  # fmt: skip
+    return flat.view(x.shape)
+
+
 class Front(nn.Module):
     """Two convolutions over time and frequency, three frames to one step, then a projection."""
 
@@ -91,7 +104,7 @@ class Block(nn.Module):
         steps = x.shape[1]
         padded = functional.pad(x, (0, 0, self.kernel - 1, 0))
         image = padded.transpose(1, 2).unsqueeze(-1)  # channels-last without a copy
-        mixed = self.norm(self.depthwise(image)).squeeze(-1).transpose(1, 2)
+        mixed = normalised_rows(self.norm, self.depthwise(image).squeeze(-1).transpose(1, 2))
         first = self.kernel - 1 - self.right
         return padded[:, first : first + steps] + self.project(functional.relu(self.expand(mixed)))
 
@@ -114,7 +127,7 @@ class Network(nn.Module):
         x = self.front(features)
         for block in self.blocks:
             x = block(x)
-        x = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        x = normalised_rows(self.norm, x)
         return self.output(x), self.framewise(x)
 
     def shipped_parameters(self) -> int:

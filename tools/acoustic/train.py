@@ -20,6 +20,7 @@ import copy
 import json
 import math
 import os
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -35,14 +36,14 @@ from torch.utils.data import DataLoader
 from edgeasr.frontend import NormaliserConfig
 from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
-from tools.acoustic.criterion import Weights, losses, phone_errors
+from tools.acoustic.criterion import Weights, ctc, losses, phone_errors
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table, statistics
 from tools.acoustic.keep import read_checkpoint
-from tools.acoustic.network import STRIDE, Network, NetworkConfig
+from tools.acoustic.network import STRIDE, NetworkConfig
+from tools.acoustic.regularised import Regularised
 from tools.acoustic.trigram import trigram
 
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
-_EMA_DECAY = 0.999
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
 _LATE = 0.6  # from this share on, passes begin with less augmentation
 _GUIDE_AT_END = 0.1  # of the weight at the start, of the phone states' cross-entropy
@@ -69,21 +70,32 @@ def floats(model: nn.Module) -> list[Tensor]:
 
 
 def grown(smaller: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of a narrower network inside those of a wider one, which then computes the same.
+    """Weights of a smaller network inside those of a larger one, which then computes the same, if later.
 
-    Only the hidden width of the blocks may differ: new hidden units keep their fresh input weights, and their
-    outputs start at zero (as in Chen et al. 2016, Net2Net, without copies).
+    Hidden width, front channels and the number of blocks may differ: what is new keeps its fresh input weights, and
+    its outputs start at zero (as in Chen et al. 2016, Net2Net, without copies).
     """
     out = dict(fresh)
     for name, value in smaller.items():
         if name not in fresh:
             continue
         new = fresh[name].clone()
-        if name.endswith(".project.weight"):
+        if name.endswith(".project.weight") and new.shape != value.shape:
             new.zero_()
+        if name == "front.project.weight":
+            channels, before = fresh["front.first.bias"].numel(), smaller["front.first.bias"].numel()
+            new = new.view(len(new), -1, channels)
+            new[:, :, :before] = value.view(len(value), -1, before).to(new.dtype)
+            out[name] = new.flatten(1)
+            continue
+        if name == "front.second.weight":
+            new[: value.shape[0]] = 0.0
         new[tuple(slice(0, size) for size in value.shape)] = value.to(new.dtype)
         out[name] = new
-    return out
+    added = {
+        name for name in fresh if name not in smaller and re.fullmatch(r"blocks\.\d+\.project\.weight", name)
+    }
+    return out | {name: torch.zeros_like(fresh[name]) for name in added}
 
 
 class Trainer:
@@ -97,10 +109,12 @@ class Trainer:
         if self.world > 1:
             dist.init_process_group("nccl" if args.device == "cuda" else "gloo")
         self.device = torch.device(args.device)
-        self.config = NetworkConfig(dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel)
+        self.config = NetworkConfig(
+            front=args.front, dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel
+        )
         if self.world > 1:
             torch.set_num_threads(1)
-        self.model = Network(self.config).to(self.device)
+        self.model = Regularised(self.config, args.dropout, args.dropped_branches).to(self.device)
         self.average = copy.deepcopy(self.model)
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
         plain = [p for p in self.model.parameters() if p.ndim <= 1]
@@ -162,7 +176,7 @@ class Trainer:
         """Go on from the checkpoint."""
         saved = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"], strict=False)
-        self.average.load_state_dict(saved["average"], strict=False)
+        self.average.load_state_dict(saved["average"] | saved.get("aside", {}), strict=False)
         if "optimiser" in saved:
             self.optimiser.load_state_dict(saved["optimiser"])
         self.progress = Progressed(**saved["progress"])
@@ -171,10 +185,13 @@ class Trainer:
     def save(self, name: str = "checkpoint.pt") -> None:
         """Write a checkpoint, whole or not at all."""
         partial = self.args.out / f"{name}.partial"
+        average = self.average.state_dict()
+        shipped = self.average.shipped(average)
         torch.save(
             {
                 "model": self.model.state_dict(),
-                "average": self.average.state_dict(),
+                "average": shipped,
+                "aside": {name: value for name, value in average.items() if name not in shipped},
                 "optimiser": self.optimiser.state_dict(),
                 "progress": vars(self.progress),
                 "network": self.config.to_dict(),
@@ -205,19 +222,25 @@ class Trainer:
             group["lr"] = self.rate(done)
         lag = self.config.lag_steps
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
-            logits, framewise = self.model(batch.features.to(self.device))
+            logits, framewise, middle = self.model.all_logits(batch.features.to(self.device))
         guide = self.args.guide * (1.0 - (1.0 - _GUIDE_AT_END) * done)
         weights = Weights(guide, self.args.mmi if done >= self.args.mmi_from else 0.0)
         loss = losses(logits, framewise, batch, lag, weights, self.follows)
         self.frames_right = loss.states_right
-        loss.total.backward()
+        total = loss.total
+        if self.args.middle:
+            early = self.model.middle_lag
+            total = total + self.args.middle * ctc(
+                middle[:, : early + logits.shape[1] - lag], batch, early, lag
+            )
+        total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.progress.updates += 1
         if self.world > 1 and self.progress.updates % _UPDATES_ALONE == 0:
             self.share_weights()
-        decay = min(_EMA_DECAY, self.progress.updates / (self.progress.updates + 10))
+        decay = min(self.args.average, self.progress.updates / (self.progress.updates + 10))
         with torch.no_grad():
             torch._foreach_lerp_(floats(self.average), floats(self.model), 1.0 - decay)
         return loss.ctc
@@ -341,6 +364,15 @@ def main() -> None:
     )
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--weight-decay", type=float, default=0.02)
+    parser.add_argument("--dropout", type=float, default=0.0, help="of hidden units")
+    parser.add_argument(
+        "--dropped-branches", type=float, default=0.0, help="of the last block; of the others less"
+    )
+    parser.add_argument("--middle", type=float, default=0.0, help="weight of CTC half-way up")
+    parser.add_argument(
+        "--average", type=float, default=0.999, help="decay of the running average, an update"
+    )
+    parser.add_argument("--front", type=int, default=32)
     parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--hidden", type=int, default=768)
     parser.add_argument("--blocks", type=int, default=10)

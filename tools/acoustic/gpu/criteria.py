@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tools.acoustic.gpu.feeder import Batch
-    from tools.acoustic.gpu.regularised import Regularised
+    from tools.acoustic.regularised import Regularised
 
 _RISE = 0.05  # share of the training over which MMI comes in
 

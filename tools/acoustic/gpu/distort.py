@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgeasr.frontend import FRAME_SAMPLES, LogMelConfig, NormaliserConfig
+from edgeasr.frontend import FRAME_SAMPLES, LogMelConfig
 from edgeasr.frontend.logmel import mel_filters
+from tools.acoustic.normalised import normalised
 
 if TYPE_CHECKING:
+    from edgeasr.frontend import NormaliserConfig
     from tools.acoustic.gpu.speech import Corpus, Draw, Waves
 
 _WINDOW = 400
@@ -66,26 +68,6 @@ def log_mel(samples: Tensor, filters: Tensor, window: Tensor) -> Tensor:
     frames = padded.unfold(1, _WINDOW, FRAME_SAMPLES) * window
     spectrum = torch.view_as_real(torch.fft.rfft(frames, _FFT))
     return spectrum.square().sum(-1) @ filters
-
-
-def normalised(logmel: Tensor, config: NormaliserConfig) -> Tensor:
-    """As `edgeasr.frontend.Normaliser` at the start of an utterance, without a loop over time."""
-    prior, scale = torch.tensor([config.prior_mean, config.scale], device=logmel.device)
-    frames = logmel.shape[1]
-    growing = min(frames, config.memory_frames - config.prior_frames)
-    seen = config.prior_frames + torch.arange(1, growing + 1, device=logmel.device)
-    mean = torch.empty_like(logmel)
-    early = logmel[:, :growing]
-    mean[:, :growing] = (config.prior_frames * prior + early.cumsum(1)) / seen[:, None]
-    # From there on it decays evenly: a sum of weights that grow takes the place of the recursion.
-    keep = 1.0 - 1.0 / config.memory_frames
-    for first in range(growing, frames, 1200):
-        part = logmel[:, first : first + 1200].double()
-        power = keep ** torch.arange(1, part.shape[1] + 1, device=logmel.device, dtype=torch.float64)[:, None]
-        start = mean[:, first - 1 : first].double()
-        moved = power * (start + (part / power).cumsum(1) / config.memory_frames)
-        mean[:, first : first + 1200] = moved.float()
-    return (logmel - mean) / scale
 
 
 class Distorter:

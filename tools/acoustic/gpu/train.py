@@ -29,10 +29,10 @@ from tools.acoustic.gpu.average import Average
 from tools.acoustic.gpu.criteria import Criteria, Weights
 from tools.acoustic.gpu.distort import DistortConfig, Distorter
 from tools.acoustic.gpu.feeder import Feeder
-from tools.acoustic.gpu.regularised import Regularised
 from tools.acoustic.gpu.speech import PlanConfig, plan, read_corpus
 from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.network import NetworkConfig
+from tools.acoustic.regularised import Regularised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

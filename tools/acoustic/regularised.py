@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tools.acoustic.amx.blocks import is_usable, through
 from tools.acoustic.gpu.kernels import DepthwiseInTime
-from tools.acoustic.network import Block, Network, NetworkConfig
+from tools.acoustic.network import Block, Network, NetworkConfig, normalised_rows
 
 _MIDDLE = "middle"
 
@@ -38,18 +39,25 @@ class Regularised(Network):
         for number, block in enumerate(self.blocks, 1):
             x = self._through(block, x, self.dropped_branches * number / len(self.blocks))  # type: ignore[arg-type]
             if number == self.middle_after:
-                middle = self.middle(_normalised(self.middle_norm, x))
-        x = _normalised(self.norm, x)
-        return self.output(x), self.framewise(x), middle
+                middle = normalised_rows(self.middle_norm, x)
+        x = normalised_rows(self.norm, x)
+        # So few columns gain nothing by bfloat16, and a CPU takes longer to convert them than to multiply.
+        with torch.autocast(x.device.type, enabled=x.is_cuda and torch.is_autocast_enabled("cuda")):
+            return self.output(x), self.framewise(x), self.middle(middle)
 
     def _through(self, block: Block, x: Tensor, dropped: float) -> Tensor:
+        if self.training and torch.is_autocast_enabled("cpu") and not x.is_cuda and is_usable():
+            kept = torch.ones(len(x))
+            if dropped:
+                kept = (torch.rand(len(x)) >= dropped) / (1.0 - dropped)
+            return through(block, x, self.dropout, kept)
         steps = x.shape[1]
         if x.is_cuda:
             mixed = DepthwiseInTime.apply(x, block.depthwise.weight.flatten(1))  # type: ignore[no-untyped-call]
         else:
             padded = functional.pad(x, (0, 0, block.kernel - 1, 0))
             mixed = block.depthwise(padded.transpose(1, 2).unsqueeze(-1)).squeeze(-1).transpose(1, 2)
-        hidden = functional.relu(block.expand(_normalised(block.norm, mixed)))
+        hidden = functional.relu(block.expand(normalised_rows(block.norm, mixed)))
         if self.training and self.dropout:
             # The same units at all steps of an utterance, after Kaldi's TDNN-F recipes (Povey et al. 2018).
             left = torch.rand(len(x), 1, hidden.shape[-1], device=x.device) >= self.dropout
@@ -63,12 +71,3 @@ class Regularised(Network):
     def shipped(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """Without what only the training has."""
         return {name: value for name, value in weights.items() if not name.startswith(_MIDDLE)}
-
-
-def _normalised(norm: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor:
-    """Batch normalisation of the last axis, over all others."""
-    flat = functional.batch_norm(
-        x.reshape(-1, x.shape[-1]), norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, 0.1,
-        norm.eps,
-    )  # fmt: skip
-    return flat.view(x.shape)

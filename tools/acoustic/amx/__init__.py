@@ -1,0 +1,1 @@
+"""The training's blocks on processors with AMX."""
