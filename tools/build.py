@@ -21,17 +21,18 @@ _SMALL_NETWORK = (
     "--epochs", 10, "--dim", 64, "--hidden", 128, "--blocks", 3, "--batch-seconds", 20, "--workers", 0, "--threads", 1,
     "--rate", 5e-3, "--mmi", 0.3, "--mmi-from", 0.8,
 )  # fmt: skip
+_NETWORK = ("--hidden", 960, "--blocks", 12, "--dropout", 0.1, "--dropped-branches", 0.1, "--middle", 0.3)
 _RECIPE = (
-    "--batch-seconds", 10, "--rate", 4e-3, "--plain-share", 0.5, "--distort", 0.6, "--mmi", 0.8, "--mmi-from", 0.2,
-    "--measure-every", 2, "--thin", "speechocean762=0.5", "commonvoice=0.85", "an4=0.3", "kathleen=0.6",
+    *_NETWORK, "--batch-seconds", 24, "--rate", 4e-3, "--weight-decay", 0.05, "--plain-share", 0.5, "--mmi", 0.8,
+    "--mmi-from", 0.3, "--guide", 1.5, "--settled", 0.7, "--average", 0.9993, "--measure-every", 2,
+    "--thin", "speechocean762=0.8", "commonvoice=0.85", "an4=0.3", "kathleen=0.6",
 )  # fmt: skip
-# For weights that know speech already: labels of their own, a lower rate, all criteria from the start. What comes
-# out is averaged with what it went on from.
+# For weights that know speech already, of this network or of a smaller one: labels of their own, one speed on disk.
 _RECIPE_ONWARD = (
-    "--batch-seconds", 10, "--rate", 2.5e-3, "--tempo", 0.3, "--distort", 0.4, "--distort-late", 0.3, "--mmi", 0.8,
-    "--mmi-from", 0.0, "--guide", 1.0, "--settled", 0.55, "--measure-every", 9,
-    "--thin", "librispeech=0.6", "vctk=0.4", "commonvoice=0.5", "speechocean762=0.8", "ljspeech=0.3", "kathleen=0.2",
-    "an4=0.1",
+    *_NETWORK, "--batch-seconds", 32, "--rate", 3.5e-3, "--weight-decay", 0.05, "--tempo", 0.5, "--distort", 1.5,
+    "--distort-late", 1.2, "--mmi", 0.8, "--mmi-from", 0.25, "--guide", 1.0, "--settled", 0.7, "--average", 0.9993,
+    "--measure-every", 4,
+    "--thin", "vctk=0.6", "commonvoice=0.8", "speechocean762=0.8", "ljspeech=0.4", "kathleen=0.3", "an4=0.15",
 )  # fmt: skip
 # The mean of these is better than each of them; towards its end the training learns its speech by heart.
 _RECIPE_GPU = ("--thin", "an4=0.3", "ljspeech=0.7", "kathleen=0.5")
@@ -86,9 +87,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         work / "model/best.pt",
     )
     lexicon = lm / "lexicon.txt"
-    met = [args.weights, best] if args.weights else []
-    if args.gpu:
-        met = [work / f"model/checkpoint-{share}.pt" for share in _GPU_SHARES]
+    met = [work / f"model/checkpoint-{share}.pt" for share in _GPU_SHARES] if args.gpu else []
     best = work / "model/averaged.pt" if met else best
     tuned, confidence, results = work / "tune.json", work / "confidence.json", work / "results.json"
     parts = (
@@ -109,7 +108,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
     def only_small(*options: object) -> tuple[object, ...]:
         return options if small else ()
 
-    speeds = ("--speeds", 1.0) if small or met else ()
+    speeds = ("--speeds", 1.0) if small or args.gpu or args.weights else ()
     labels = ("--features", features, "--lexicon", lexicon)
     average = [Step("average", tool("acoustic.average", "--checkpoints", *met, "--out", best))] if met else []
     texts = ("--text", *args.text) if args.text else ()

@@ -15,16 +15,14 @@ be used.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import math
 import os
-import re
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -38,10 +36,16 @@ from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.criterion import Weights, ctc, losses, phone_errors
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table, statistics
+from tools.acoustic.grown import grown
 from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.network import STRIDE, NetworkConfig
+from tools.acoustic.options import parse
 from tools.acoustic.regularised import Regularised
 from tools.acoustic.trigram import trigram
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
 
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
@@ -67,35 +71,6 @@ def collate(items: list[Batch]) -> Batch:
 def floats(model: nn.Module) -> list[Tensor]:
     """Weights and running statistics, always in the same order."""
     return [value for value in model.state_dict().values() if value.is_floating_point()]
-
-
-def grown(smaller: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of a smaller network inside those of a larger one, which then computes the same, if later.
-
-    Hidden width, front channels and the number of blocks may differ: what is new keeps its fresh input weights, and
-    its outputs start at zero (as in Chen et al. 2016, Net2Net, without copies).
-    """
-    out = dict(fresh)
-    for name, value in smaller.items():
-        if name not in fresh:
-            continue
-        new = fresh[name].clone()
-        if name.endswith(".project.weight") and new.shape != value.shape:
-            new.zero_()
-        if name == "front.project.weight":
-            channels, before = fresh["front.first.bias"].numel(), smaller["front.first.bias"].numel()
-            new = new.view(len(new), -1, channels)
-            new[:, :, :before] = value.view(len(value), -1, before).to(new.dtype)
-            out[name] = new.flatten(1)
-            continue
-        if name == "front.second.weight":
-            new[: value.shape[0]] = 0.0
-        new[tuple(slice(0, size) for size in value.shape)] = value.to(new.dtype)
-        out[name] = new
-    added = {
-        name for name in fresh if name not in smaller and re.fullmatch(r"blocks\.\d+\.project\.weight", name)
-    }
-    return out | {name: torch.zeros_like(fresh[name]) for name in added}
 
 
 class Trainer:
@@ -352,71 +327,7 @@ class Trainer:
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--features", type=Path, default=Path("work/features"))
-    parser.add_argument("--lexicon", type=Path, default=Path("work/lm/lexicon.txt"))
-    parser.add_argument("--out", type=Path, default=Path("work/model"))
-    parser.add_argument("--weights", type=Path, help="checkpoint of a shipped bundle to go on from")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--minutes", type=float, default=0.0, help="a time budget in place of --epochs")
-    parser.add_argument(
-        "--batch-seconds", type=int, default=12, help="audio of a process in an update; little learns more"
-    )
-    parser.add_argument("--rate", type=float, default=5e-3)
-    parser.add_argument("--weight-decay", type=float, default=0.02)
-    parser.add_argument("--dropout", type=float, default=0.0, help="of hidden units")
-    parser.add_argument(
-        "--dropped-branches", type=float, default=0.0, help="of the last block; of the others less"
-    )
-    parser.add_argument("--middle", type=float, default=0.0, help="weight of CTC half-way up")
-    parser.add_argument(
-        "--average", type=float, default=0.999, help="decay of the running average, an update"
-    )
-    parser.add_argument("--front", type=int, default=32)
-    parser.add_argument("--dim", type=int, default=256)
-    parser.add_argument("--hidden", type=int, default=768)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--kernel", type=int, default=9)
-    parser.add_argument(
-        "--thin", nargs="*", default=[], metavar="PART=SHARE", help="use a share of a part each epoch"
-    )
-    parser.add_argument(
-        "--plain-share", type=float, help="how often speech keeps its own speed (default: evenly)"
-    )
-    parser.add_argument(
-        "--mmi", type=float, default=0.0, help="weight of the denominator of lattice-free MMI, 0 to 1"
-    )
-    parser.add_argument(
-        "--mmi-from", type=float, default=0.5, help="share of the training from which it counts"
-    )
-    parser.add_argument(
-        "--guide", type=float, default=4.0,
-        help="weight at the start of the phone states' cross-entropy beside CTC, which counts by unit",
-    )  # fmt: skip
-    parser.add_argument(
-        "--settled", type=float, default=0.65,
-        help="share from which batch normalisation takes the averages that the shipped network takes",
-    )  # fmt: skip
-    parser.add_argument(
-        "--tempo", type=float, default=0.0,
-        help="how often features are stretched or squeezed in time, where speech is prepared at one speed alone",
-    )  # fmt: skip
-    parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 1")
-    parser.add_argument("--distort-late", type=float, default=0.35, help="the same for the last passes")
-    parser.add_argument(
-        "--bf16",
-        action=argparse.BooleanOptionalAction,
-        default=torch.cuda.is_available() or torch.cpu._is_amx_tile_supported(),  # noqa: SLF001
-        help="matrix products in bfloat16 (default: where the processor is faster at it)",
-    )
-    parser.add_argument(
-        "--measure-every", type=int, default=1, help="epochs from one look at dev to the next"
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    args = parser.parse_args()
+    args = parse(__doc__)
     args.out.mkdir(parents=True, exist_ok=True)
     Trainer(args).run()
 
