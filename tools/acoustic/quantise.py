@@ -24,6 +24,7 @@ from rich.progress import track
 
 from edgeasr.frontend import Normaliser, NormaliserConfig
 from tools.acoustic.augment import AugmentConfig, Augmenter
+from tools.acoustic.compact import compact
 from tools.acoustic.dataset import read_table
 from tools.acoustic.graph import SIGNATURE, StreamingGraph
 from tools.acoustic.keep import read_checkpoint
@@ -81,7 +82,7 @@ def _convert(converter: Any, graph: StreamingGraph, utterances: list[NDArray[np.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    return compact(bytes(converter.convert()))
 
 
 def load(checkpoint: Path, which: str = "average") -> tuple[dict[str, Any], NetworkConfig, NormaliserConfig]:
