@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor
 
-from tools.acoustic.amx.blocks import is_usable, through
+from tools.acoustic.amx.blocks import fits, is_usable, through
 from tools.acoustic.network import Block, NetworkConfig
 
 needs_amx = pytest.mark.skipif(not is_usable(), reason="this processor has no AMX, or there is no g++")
@@ -85,6 +85,12 @@ def test_chance_is_fair_to_each_hidden_unit() -> None:
     whole = through(fast, x, 0.0, torch.ones(1))
     mean = torch.stack([through(fast, x, 0.5, torch.ones(1)) for _ in range(600)]).mean(0)
     assert away(mean, whole) < 0.1
+
+
+def test_other_sizes_are_left_to_pytorch() -> None:
+    assert fits(Block(NetworkConfig(dim=64, hidden=128)))
+    for other in ({"dim": 40}, {"hidden": 100}, {"kernel": 7}, {"dim": 2048}):
+        assert not fits(Block(NetworkConfig(**{"dim": 64, "hidden": 128} | other)))
 
 
 def test_gradients_of_several_utterances_add_up() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.acoustic.amx.blocks import is_usable, through
+from tools.acoustic.amx.blocks import fits, is_usable, through
 from tools.acoustic.gpu.kernels import DepthwiseInTime
 from tools.acoustic.network import Block, Network, NetworkConfig, normalised_rows
 
@@ -46,7 +46,13 @@ class Regularised(Network):
             return self.output(x), self.framewise(x), self.middle(middle)
 
     def _through(self, block: Block, x: Tensor, dropped: float) -> Tensor:
-        if self.training and torch.is_autocast_enabled("cpu") and not x.is_cuda and is_usable():
+        if (
+            self.training
+            and torch.is_autocast_enabled("cpu")
+            and not x.is_cuda
+            and is_usable()
+            and fits(block)
+        ):
             kept = torch.ones(len(x))
             if dropped:
                 kept = (torch.rand(len(x)) >= dropped) / (1.0 - dropped)

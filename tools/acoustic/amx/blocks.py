@@ -25,6 +25,8 @@ _FOLDER = Path(__file__).parent
 _BUILD_SECONDS = 300
 _STEPS = 16
 _TAPS = 9
+_TILE = 32
+_MOST_CHANNELS = 1024
 _SPACES: dict[str, Tensor] = {}
 
 
@@ -32,6 +34,12 @@ _SPACES: dict[str, Tensor] = {}
 def is_usable() -> bool:
     """Whether this processor has AMX and a compiler that knows it."""
     return bool(torch.cpu._is_amx_tile_supported()) and shutil.which("g++") is not None  # noqa: SLF001
+
+
+def fits(block: Block) -> bool:
+    """Whether the kernel is made for a block's sizes."""
+    channels, hidden = block.expand.in_features, block.expand.out_features
+    return block.kernel == _TAPS and channels % _TILE == hidden % _TILE == 0 and channels <= _MOST_CHANNELS
 
 
 @cache
