@@ -7,10 +7,7 @@ tiles can do. `g++` compiles `blocks.cpp` when it is first used; `is_usable` say
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import shutil
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from tools.acoustic.compiled import compiled
+
 if TYPE_CHECKING:
     from tools.acoustic.network import Block
 
 _FOLDER = Path(__file__).parent
-_BUILD_SECONDS = 300
 _STEPS = 16
 _TAPS = 9
 _TILE = 32
@@ -44,18 +42,8 @@ def fits(block: Block) -> bool:
 
 @cache
 def _library() -> ctypes.CDLL:
-    """Compile, once for each version of the source."""
-    sources = [_FOLDER / "blocks.cpp", _FOLDER / "tiles.h"]
-    name = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    library = Path(tempfile.gettempdir()) / f"edgeasr-blocks-{name}.so"
-    if not library.exists():
-        partial = library.with_suffix(f".{id(library)}.partial")
-        command = ["g++", "-O3", "-march=sapphirerapids", "-shared", "-fPIC", "-o", partial, sources[0]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_BUILD_SECONDS)
-        if done.returncode:
-            raise RuntimeError(f"g++ could not compile {sources[0].name}: {done.stderr.strip()[-400:]}")
-        partial.replace(library)
-    return ctypes.CDLL(str(library))
+    command = ["g++", "-O3", "-march=sapphirerapids", "-shared", "-fPIC"]
+    return compiled(command, [_FOLDER / "blocks.cpp", _FOLDER / "tiles.h"])
 
 
 def _call(name: str, *arguments: Tensor | float) -> None:

@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import shutil
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +15,11 @@ import torch
 from torch import Tensor
 
 from edgeasr.errors import UsageError
+from tools.acoustic.compiled import compiled
 
 _SOURCE = Path(__file__).with_name("kernels.cu")
 _UNITS = 40
 _TAPS = 9
-_BUILD_SECONDS = 300
 
 
 @cache
@@ -31,16 +28,8 @@ def load() -> ctypes.CDLL:
     compiler = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
     if not Path(compiler).exists():
         raise UsageError("training on a graphics processor needs nvcc; install NVIDIA's CUDA toolkit")
-    name = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]
-    library = Path(tempfile.gettempdir()) / f"edgeasr-kernels-{name}.so"
-    if not library.exists():
-        partial = library.with_suffix(f".{id(library)}.partial")
-        command = [compiler, "-O3", "-arch=native", "--shared", "-Xcompiler", "-fPIC", "-o", partial, _SOURCE]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_BUILD_SECONDS)
-        if done.returncode:
-            raise UsageError(f"nvcc could not compile {_SOURCE.name}: {done.stderr.strip()[-400:]}")
-        partial.replace(library)
-    return ctypes.CDLL(str(library))
+    command = [compiler, "-O3", "-arch=native", "--shared", "-Xcompiler", "-fPIC"]
+    return compiled(command, [_SOURCE])
 
 
 def _call(name: str, *arguments: Tensor | int) -> None:
