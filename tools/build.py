@@ -29,7 +29,7 @@ _RECIPE = (
 )  # fmt: skip
 # For weights that know speech already, of this network or of a smaller one: labels of their own, one speed on disk.
 _RECIPE_ONWARD = (
-    *_NETWORK, "--batch-seconds", 32, "--rate", 3.5e-3, "--weight-decay", 0.05, "--tempo", 0.5, "--distort", 1.5,
+    *_NETWORK, "--batch-seconds", 32, "--rate", 2.2e-3, "--weight-decay", 0.05, "--tempo", 0.5, "--distort", 1.5,
     "--distort-late", 1.2, "--mmi", 0.8, "--mmi-from", 0.25, "--guide", 1.0, "--settled", 0.7, "--average", 0.9993,
     "--measure-every", 4,
     "--thin", "vctk=0.6", "commonvoice=0.8", "speechocean762=0.8", "ljspeech=0.4", "kathleen=0.3", "an4=0.15",

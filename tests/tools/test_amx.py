@@ -15,7 +15,7 @@ from tools.acoustic.amx.blocks import fits, is_usable, through
 from tools.acoustic.network import Block, NetworkConfig
 
 needs_amx = pytest.mark.skipif(not is_usable(), reason="this processor has no AMX, or there is no g++")
-SIZES = [(3, 48, 64, 128), (2, 40, 256, 960), (1, 80, 256, 960)]
+SIZES = [(3, 48, 64, 128), (2, 32, 256, 960), (1, 80, 256, 960)]
 BFLOAT16 = 0.005  # relative error of a value that passes two products
 FLIPPED = 0.06  # of a gradient: ReLU falls the other way for a few values near zero
 
@@ -54,15 +54,13 @@ def test_a_block_and_its_gradients(
     found = through(fast, after, 0.0, torch.ones(batch))
     wanted.backward(grown)
     found.backward(grown)
-    if steps % 16 == 0 or is_settled:  # rows that make up the sixteen count in batch normalisation
-        assert away(found, wanted) < BFLOAT16
-        assert away(after.grad, before.grad) < FLIPPED
-        named = dict(plain.named_parameters())
-        for name, value in fast.named_parameters():
-            assert away(value.grad, named[name].grad) < FLIPPED, name
-    for name, value in fast.named_buffers():
-        if value.is_floating_point() and steps % 16 == 0:
-            assert torch.allclose(value, dict(plain.named_buffers())[name], atol=1e-4), name
+    assert away(found, wanted) < BFLOAT16
+    assert away(after.grad, before.grad) < FLIPPED
+    named, kept = dict(plain.named_parameters()), dict(plain.named_buffers())
+    for name, value in fast.named_parameters():
+        assert away(value.grad, named[name].grad) < FLIPPED, name
+    for name in ("norm.running_mean", "norm.running_var"):
+        assert torch.allclose(dict(fast.named_buffers())[name], kept[name], atol=1e-4), name
 
 
 @needs_amx
@@ -88,9 +86,10 @@ def test_chance_is_fair_to_each_hidden_unit() -> None:
 
 
 def test_other_sizes_are_left_to_pytorch() -> None:
-    assert fits(Block(NetworkConfig(dim=64, hidden=128)))
+    assert fits(Block(NetworkConfig(dim=64, hidden=128)), 48)
+    assert not fits(Block(NetworkConfig(dim=64, hidden=128)), 40)
     for other in ({"dim": 40}, {"hidden": 100}, {"kernel": 7}, {"dim": 2048}):
-        assert not fits(Block(NetworkConfig(**{"dim": 64, "hidden": 128} | other)))
+        assert not fits(Block(NetworkConfig(**{"dim": 64, "hidden": 128} | other)), 48)
 
 
 def test_gradients_of_several_utterances_add_up() -> None:

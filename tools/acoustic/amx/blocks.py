@@ -30,14 +30,15 @@ _SPACES: dict[str, Tensor] = {}
 
 @cache
 def is_usable() -> bool:
-    """Whether this processor has AMX and a compiler that knows it."""
+    """Whether this processor has AMX and there is a compiler."""
     return bool(torch.cpu._is_amx_tile_supported()) and shutil.which("g++") is not None  # noqa: SLF001
 
 
-def fits(block: Block) -> bool:
-    """Whether the kernel is made for a block's sizes."""
+def fits(block: Block, steps: int) -> bool:
+    """Whether the kernel is made for a block's sizes and so many steps an utterance."""
     channels, hidden = block.expand.in_features, block.expand.out_features
-    return block.kernel == _TAPS and channels % _TILE == hidden % _TILE == 0 and channels <= _MOST_CHANNELS
+    is_tiled = channels % _TILE == hidden % _TILE == steps % _STEPS == 0
+    return block.kernel == _TAPS and is_tiled and channels <= _MOST_CHANNELS
 
 
 @cache
@@ -120,9 +121,6 @@ class _Block(torch.autograd.Function):
 
 def through(block: Block, x: Tensor, dropout: float, kept: Tensor) -> Tensor:
     """float32[batch, steps, channels] through a block; `kept` float32[batch]: what to multiply its branch with."""
-    steps = x.shape[1]
-    if missing := -steps % _STEPS:
-        x = torch.nn.functional.pad(x, (0, 0, 0, missing))
     hidden = block.expand.out_features
     left = torch.ones(len(x), hidden)
     if dropout:
@@ -130,9 +128,8 @@ def through(block: Block, x: Tensor, dropout: float, kept: Tensor) -> Tensor:
     norm = block.norm
     assert norm.running_mean is not None  # noqa: S101 - so that the types are known
     assert norm.running_var is not None  # noqa: S101
-    out: Tensor = _Block.apply(  # type: ignore[no-untyped-call]
+    return _Block.apply(  # type: ignore[no-any-return,no-untyped-call]
         x, block.depthwise.weight, norm.weight, norm.bias, block.expand.weight, block.expand.bias,
         block.project.weight, block.project.bias, left, kept, (norm.running_mean, norm.running_var), block.right,
         int(not norm.training), 1.0 / (1.0 - dropout),
     )  # fmt: skip
-    return out[:, :steps] if missing else out
