@@ -51,7 +51,7 @@ class Regularised(Network):
             and torch.is_autocast_enabled("cpu")
             and not x.is_cuda
             and is_usable()
-            and fits(block)
+            and fits(block, x.shape[1])
         ):
             kept = torch.ones(len(x))
             if dropped:
