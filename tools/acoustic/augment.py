@@ -6,6 +6,7 @@ mel powers directly: hundreds of times cheaper than on samples, and fresh in eve
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -46,13 +47,17 @@ class AugmentConfig:
     edge_frames: int = 20
 
     def scaled(self, strength: float) -> AugmentConfig:
-        """Distort more rarely: a training of few epochs does not come to need all of it."""
-        rarer = ("room", "noise", "colour", "band_limit", "pitch")
+        """Distort more rarely or more often; above one, wider as well: each pass over the same speech needs more."""
+        often = ("room", "noise", "colour", "band_limit", "pitch")
+        wider = math.sqrt(max(1.0, strength))
         return replace(
             self,
-            **{name: getattr(self, name) * strength for name in rarer},
+            **{name: min(1.0, getattr(self, name) * strength) for name in often},
+            pitch_bands=self.pitch_bands * wider,
             time_masks=round(self.time_masks * strength),
+            time_mask_frames=round(self.time_mask_frames * wider),
             band_masks=round(self.band_masks * strength),
+            band_mask_width=round(self.band_mask_width * wider),
         )
 
 

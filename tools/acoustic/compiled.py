@@ -22,7 +22,8 @@ def compiled(command: Sequence[str], sources: Sequence[Path]) -> ctypes.CDLL:
 
     The command gets `-o`, the library and that source appended; UsageError with the compiler's words where it fails.
     """
-    name = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    parts = [" ".join(command).encode(), *(path.read_bytes() for path in sources)]
+    name = hashlib.sha256(b"".join(parts)).hexdigest()[:16]
     library = Path(tempfile.gettempdir()) / f"edgeasr-{sources[0].stem}-{name}.so"
     if not library.exists():
         partial = library.with_suffix(f".{id(library)}.partial")

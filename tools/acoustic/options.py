@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from tools.acoustic.amx.blocks import is_usable
+
 
 def parse(document: str | None) -> argparse.Namespace:
     """Read the command line; `document` is the training's docstring."""
@@ -59,12 +61,12 @@ def parse(document: str | None) -> argparse.Namespace:
         "--tempo", type=float, default=0.0,
         help="how often features are stretched or squeezed in time, where speech is prepared at one speed alone",
     )  # fmt: skip
-    parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 1")
+    parser.add_argument("--distort", type=float, default=1.0, help="strength of the augmentation, 0 to 3")
     parser.add_argument("--distort-late", type=float, default=0.35, help="the same for the last passes")
     parser.add_argument(
         "--bf16",
         action=argparse.BooleanOptionalAction,
-        default=torch.cuda.is_available() or torch.cpu._is_amx_tile_supported(),  # noqa: SLF001
+        default=torch.cuda.is_available() or is_usable(),
         help="matrix products in bfloat16 (default: where the processor is faster at it)",
     )
     parser.add_argument(

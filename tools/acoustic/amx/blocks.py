@@ -30,8 +30,18 @@ _SPACES: dict[str, Tensor] = {}
 
 @cache
 def is_usable() -> bool:
-    """Whether this processor has AMX and there is a compiler."""
-    return bool(torch.cpu._is_amx_tile_supported()) and shutil.which("g++") is not None  # noqa: SLF001
+    """Whether this processor multiplies bfloat16 and there is a compiler."""
+    return bool(_flags()) and shutil.which("g++") is not None
+
+
+@cache
+def _flags() -> list[str]:
+    """Return the compiler's flags for the best that this processor has: AMX or AVX-512's products, none without."""
+    if torch.cpu._is_amx_tile_supported():  # noqa: SLF001
+        return ["-march=sapphirerapids"]
+    if torch.cpu._is_avx512_bf16_supported():  # noqa: SLF001
+        return ["-march=skylake-avx512", "-mavx512bf16"]
+    return []
 
 
 def fits(block: Block, steps: int) -> bool:
@@ -43,7 +53,7 @@ def fits(block: Block, steps: int) -> bool:
 
 @cache
 def _library() -> ctypes.CDLL:
-    command = ["g++", "-O3", "-march=sapphirerapids", "-shared", "-fPIC"]
+    command = ["g++", "-O3", *_flags(), "-shared", "-fPIC"]
     return compiled(command, [_FOLDER / "blocks.cpp", _FOLDER / "tiles.h"])
 
 

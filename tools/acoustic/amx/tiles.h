@@ -12,6 +12,7 @@ typedef uint16_t bf16;
 
 static constexpr int kTileWords = 256;  // of 32 bits
 
+#ifdef __AMX_BF16__
 struct alignas(64) TileConfig {
     uint8_t palette = 1, start = 0, reserved[14] = {};
     uint16_t bytes[16] = {};
@@ -35,6 +36,11 @@ static inline bool tiles_begin() {
 }
 
 static inline void tiles_end() { _tile_release(); }
+#else
+static inline bool tiles_begin() { return true; }
+
+static inline void tiles_end() {}
+#endif
 
 static inline __m512i pairs_of(__m512 first, __m512 second) {
     // 16 columns of two rows, interleaved.
@@ -132,6 +138,7 @@ static inline void transpose_rows(const bf16* x, int rows, int columns, bf16* ou
 // a[rows, depth] (`stride` values from row to row) times the packed factor; `take(row, column, float[16])` gets the
 // result, 16 columns of a row at a time. Rows are a multiple of 16, columns and depth of 32.
 // `kByColumns`: pass over the left factor for each two columns of tiles, where the right one is the larger.
+#ifdef __AMX_BF16__
 template <bool kByColumns, class Take>
 static inline void multiply(const bf16* a, int stride, const uint32_t* packed, int rows, int depth, int columns,
                             Take take) {
@@ -172,3 +179,39 @@ static inline void multiply(const bf16* a, int stride, const uint32_t* packed, i
         }
     }
 }
+#else
+// Without tiles: eight rows by 32 columns stay in sixteen registers, one pair of rows of the right factor a step
+// (VDPBF16PS, which AMD's Zen 4 and later have too). The 32 columns of the right factor stay in the nearest cache
+// while all rows of the left one pass by.
+template <bool kByColumns, class Take>
+static inline void multiply(const bf16* a, int stride, const uint32_t* packed, int rows, int depth, int columns,
+                            Take take) {
+    static constexpr int kRows = 8;
+    for (int n = 0; n < columns; n += 32) {
+        const uint32_t* first = packed + (size_t)(n / 16) * (depth / 32) * kTileWords;
+        for (int m = 0; m < rows; m += kRows) {
+            const bf16* from[kRows];
+            __m512 low[kRows], high[kRows];
+            for (int r = 0; r < kRows; r++) {
+                from[r] = a + (size_t)(m + r) * stride;
+                low[r] = high[r] = _mm512_setzero_ps();
+            }
+            const uint32_t *left = first, *right = first + (size_t)(depth / 32) * kTileWords;
+            for (int k = 0; k < depth; k += 2, left += 16, right += 16) {
+                const __m512bh b0 = (__m512bh)_mm512_load_si512(left), b1 = (__m512bh)_mm512_load_si512(right);
+                for (int r = 0; r < kRows; r++) {
+                    int32_t pair;
+                    memcpy(&pair, from[r] + k, 4);
+                    const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
+                    low[r] = _mm512_dpbf16_ps(low[r], both, b0);
+                    high[r] = _mm512_dpbf16_ps(high[r], both, b1);
+                }
+            }
+            for (int r = 0; r < kRows; r++) {
+                take(m + r, n, low[r]);
+                take(m + r, n + 16, high[r]);
+            }
+        }
+    }
+}
+#endif
