@@ -87,6 +87,18 @@ def prepare_noise(folder: Path, out: Path) -> None:
     np.savez(out / "rooms.npz", **room_envelopes(folder, rooms))
 
 
+def decodings(folder: Path, split: str, speed: float, limit: int) -> list[tuple[Path, list[Row], float]]:
+    """Make jobs for `decode_tar`, up to 400 rows each; `limit`: only so many rows in all, evenly spread, 0 for all."""
+    rows = [r for r in read_rows(folder / f"{split}.tsv") if r.seconds <= LONGEST_SECONDS]
+    if limit:
+        rows = rows[:: max(1, len(rows) // limit)]
+    jobs: list[tuple[Path, list[Row], float]] = []
+    for tar in sorted({row.tar for row in rows}):
+        mine = [row for row in rows if row.tar == tar]
+        jobs += [(folder / tar, mine[i : i + 400], speed) for i in range(0, len(mine), 400)]
+    return jobs
+
+
 def main() -> None:
     """Prepare everything that training reads."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -94,6 +106,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("work/features"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--speeds", type=float, nargs="*", default=list(SPEEDS))
+    parser.add_argument(
+        "--synthetic", type=Path, help="folder of `tools.acoustic.synthetic`, for training too"
+    )
     parser.add_argument("--limit", type=int, default=0, help="only so many utterances of each set (0: all)")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -102,13 +117,8 @@ def main() -> None:
     prepare_noise(args.shared / "noise", args.out)
     with ProcessPoolExecutor(args.jobs) as pool, Progress() as progress:
         for split, speed in sets:
-            rows = [r for r in read_rows(speech / f"{split}.tsv") if r.seconds <= LONGEST_SECONDS]
-            if args.limit:
-                rows = rows[:: max(1, len(rows) // args.limit)]
-            jobs = []
-            for tar in sorted({row.tar for row in rows}):
-                mine = [row for row in rows if row.tar == tar]
-                jobs += [(speech / tar, mine[i : i + 400], speed) for i in range(0, len(mine), 400)]
+            folders = [speech, args.synthetic] if args.synthetic and split == "train" else [speech]
+            jobs = [job for folder in folders for job in decodings(folder, split, speed, args.limit)]
             name = split if split == "dev" else f"{split}-{speed:g}"
             task = progress.add_task(name, total=len(jobs))
             items = []
