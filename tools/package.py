@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import lzma
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,10 @@ from tools.acoustic.quantise import load
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COPIED = {"tokens": "tokens.txt", "lexicon": "lexicon.txt", "lm": "lm.bin", "g2p": "g2p.npz"}
+_COPIED = {"tokens": "tokens.txt", "lm": "lm.bin", "g2p": "g2p.npz", "rescorer": "rescorer.npz"}
+_LEXICON = "lexicon.txt"
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]  # little memory to read it
+_PACKED_TEXT = "lexicon.txt.xz"  # a third of its size; the daemon reads it for the user's words alone
 
 
 def to_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -72,6 +76,7 @@ def manifest(args: argparse.Namespace, files: dict[str, str]) -> dict[str, dict[
             "lm_weight": args.lm_weight,
             "word_score": args.word_score,
             "blank_penalty": args.blank_penalty,
+            "rescorer_share": args.rescorer_share,
         },
         "confidence": json.loads(args.confidence.read_text()) if args.confidence else {},
         "results": json.loads(args.results.read_text()) if args.results else {},
@@ -85,7 +90,7 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, default=Path("work/encoder.tflite"))
     parser.add_argument("--edgetpu", type=Path, help="the graph compiled for the Edge TPU, if there is one")
     parser.add_argument(
-        "--lm", type=Path, default=Path("work/lm"), help="folder with tokens, lexicon, lm.bin, g2p"
+        "--lm", type=Path, default=Path("work/lm"), help="folder with tokens, lexicon, lm.bin, g2p, rescorer"
     )
     parser.add_argument("--card", type=Path, help="model card to copy, with the plot that lies beside it")
     parser.add_argument("--confidence", type=Path, help="JSON with fitted confidence coefficients")
@@ -97,11 +102,12 @@ def main() -> None:
     parser.add_argument("--lm-weight", type=float, default=2.0)
     parser.add_argument("--word-score", type=float, default=0.0)
     parser.add_argument("--blank-penalty", type=float, default=0.0)
+    parser.add_argument("--rescorer-share", type=float, default=0.5)
     args = parser.parse_args()
     if args.tuned:
         best = json.loads(args.tuned.read_text(encoding="utf-8"))["best"]
         args.lm_weight, args.word_score = best["lm_weight"], best["word_score"]
-        args.blank_penalty = best["blank_penalty"]
+        args.blank_penalty, args.rescorer_share = best["blank_penalty"], best["rescorer_share"]
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.encoder, args.out / "encoder.tflite")
     if args.edgetpu:
@@ -111,9 +117,11 @@ def main() -> None:
         if (args.lm / name).exists():
             shutil.copyfile(args.lm / name, args.out / name)
             files[key] = name
-    with (args.out / "lexicon.txt").open(encoding="utf-8") as entries:
-        lexicon = Lexicon.of((args.out / "tokens.txt").read_text(encoding="utf-8").split(), entries)
+    entries = (args.lm / _LEXICON).read_text(encoding="utf-8")
+    lexicon = Lexicon.of((args.out / "tokens.txt").read_text(encoding="utf-8").split(), entries.splitlines())
     (args.out / "lexicon.bin").write_bytes(lexicon.data.tobytes())
+    (args.out / _PACKED_TEXT).write_bytes(lzma.compress(entries.encode(), filters=_FILTERS))
+    files["lexicon"] = _PACKED_TEXT
     files["packed_lexicon"] = "lexicon.bin"
     if args.card:
         shutil.copyfile(args.card, args.out / "MODEL_CARD.md")

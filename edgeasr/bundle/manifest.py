@@ -54,6 +54,8 @@ class DecoderInfo:
     word_score: float
     blank_penalty: float = 0.0
     g2p: str = ""
+    rescorer: str = ""
+    rescorer_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Manifest:
         """Names of the files that the manifest refers to."""
         names = (
             self.encoder.file, self.encoder.edgetpu_file, self.decoder.tokens, self.decoder.lexicon,
-            self.decoder.packed_lexicon, self.decoder.lm, self.decoder.g2p,
+            self.decoder.packed_lexicon, self.decoder.lm, self.decoder.g2p, self.decoder.rescorer,
         )  # fmt: skip
         return tuple(name for name in names if name)
 

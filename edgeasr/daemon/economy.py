@@ -24,22 +24,29 @@ _SENSE_SECONDS: Final = 10.0
 class Economy:
     """Upper bounds of a level; the settings may ask for less. `partials` a second, 0 for none.
 
-    `lm_order`: words in the longest n-grams that count. `hops`: a lower bound, gathered before work begins, for which a
-    word may wait `hops - 1` of them longer.
+    `lm_order`: words in the longest n-grams that count. `alternatives`: what the rescorer weighs. `hops`: a lower
+    bound, gathered before work begins, for which a word may wait `hops - 1` of them longer.
     """
 
     beam: int
     tokens: int
     threshold: float
     lm_order: int
+    alternatives: int
     partials: float
     hops: int
 
 
 _ECONOMIES: Final[Mapping[QualityLevel, Economy]] = {
-    QualityLevel.REDUCED: Economy(beam=50, tokens=12, threshold=25.0, lm_order=8, partials=2.0, hops=1),
-    QualityLevel.LOW: Economy(beam=24, tokens=8, threshold=16.0, lm_order=3, partials=1.0, hops=2),
-    QualityLevel.LEAST: Economy(beam=8, tokens=5, threshold=10.0, lm_order=2, partials=0.0, hops=4),
+    QualityLevel.REDUCED: Economy(
+        beam=50, tokens=12, threshold=25.0, lm_order=8, alternatives=20, partials=2.0, hops=1
+    ),
+    QualityLevel.LOW: Economy(
+        beam=24, tokens=8, threshold=16.0, lm_order=3, alternatives=0, partials=1.0, hops=2
+    ),
+    QualityLevel.LEAST: Economy(
+        beam=8, tokens=5, threshold=10.0, lm_order=2, alternatives=0, partials=0.0, hops=4
+    ),
 }
 MOST_HOPS: Final = max(economy.hops for economy in _ECONOMIES.values())
 
@@ -58,6 +65,7 @@ def economise(settings: Settings, level: QualityLevel) -> Settings:
             beam_tokens=min(decoder.beam_tokens, economy.tokens),
             beam_threshold=min(decoder.beam_threshold, economy.threshold),
             lm_order=min(decoder.lm_order, economy.lm_order),
+            alternatives=min(decoder.alternatives, economy.alternatives),
         ),
         encoder=replace(encoder, hops_per_step=max(encoder.hops_per_step, economy.hops)),
         partials=replace(

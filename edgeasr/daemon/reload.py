@@ -19,6 +19,7 @@ _LIVE: Final = frozenset(
         "decoder.beam_threshold",
         "decoder.lm_order",
         "decoder.lm_weight",
+        "decoder.alternatives",
         "decoder.word_score",
         "decoder.least_confidence",
         "health.interval",

@@ -8,6 +8,7 @@ from edgeasr.decoder.greedy import GreedyDecoder, best_path, low_power
 from edgeasr.decoder.hypothesis import Decoder, Hypothesis, Word
 from edgeasr.decoder.language import load_language_model
 from edgeasr.decoder.lexicon import Lexicon
+from edgeasr.decoder.rescorer import Rescorer
 from edgeasr.decoder.search import SearchOptions
 from edgeasr.decoder.vocabulary import Vocabulary, VocabularyMaker
 
@@ -23,6 +24,7 @@ __all__ = [
     "Hypothesis",
     "Lexicon",
     "Pronouncer",
+    "Rescorer",
     "SearchOptions",
     "Vocabulary",
     "VocabularyMaker",

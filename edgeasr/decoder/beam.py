@@ -11,6 +11,7 @@ from edgeasr.decoder.hypothesis import Hypothesis, Word
 from edgeasr.decoder.judge import Judge
 from edgeasr.decoder.path import Track, tracks
 from edgeasr.decoder.search import EMPTY, Search, SearchOptions
+from edgeasr.decoder.second import SecondOpinion
 from edgeasr.decoder.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgeasr.decoder.lexicon import Lexicon
+    from edgeasr.decoder.rescorer import Rescorer
 
 _SETTLE_EVERY: Final = 24  # steps between looks at what all hypotheses agree on: about 0.7 s of speech
 _FORCE_AFTER: Final = 500  # steps without agreement, 15 s of speech: then the best hypothesis decides
@@ -37,11 +39,12 @@ class BeamDecoder:
     """Streaming search; words out of log-probabilities, with times and confidences.
 
     `language_model`: mapped by `load_language_model`; where there is None, words cost more, lest short ones be
-    strung together. `step_seconds`: time between rows. Memory stays bounded in an utterance of any length:
-    words that no live hypothesis will change are settled and the search forgets what lies before.
+    strung together. `rescorer`: weighs whole sentences at the end, as many as the options name. `step_seconds`: time
+    between rows. Memory stays bounded in an utterance of any length: words that no live hypothesis will change are
+    settled and the search forgets what lies before.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         lexicon: Lexicon,
         language_model: NDArray[np.uint8] | None,
@@ -49,9 +52,11 @@ class BeamDecoder:
         step_seconds: float,
         options: SearchOptions | None = None,
         confidence: ConfidenceModel | None = None,
+        rescorer: Rescorer | None = None,
     ) -> None:
         self.words, self.knows_language = lexicon.words, language_model is not None
         self.search = Search(lexicon, language_model)
+        self._second = SecondOpinion(self.search, rescorer) if rescorer and self.knows_language else None
         self.options = self._wanted = self._suited(options or SearchOptions())
         self.search.set(self.options)
         self._vocabulary = self._wanted_vocabulary = Vocabulary()
@@ -92,6 +97,8 @@ class BeamDecoder:
         return self.search.language(EMPTY, label)[0]
 
     def _suited(self, options: SearchOptions) -> SearchOptions:
+        if self._second is None:
+            options = replace(options, alternatives=0)
         return options if self.knows_language else without_language_model(options)
 
     def step(self, log_probs: NDArray[np.float32]) -> None:
@@ -115,6 +122,8 @@ class BeamDecoder:
     def finish(self) -> Hypothesis:
         """End the utterance; `evidence` then holds what each word's confidence rests on."""
         self.search.end()
+        if self._second is not None and self.options.alternatives:
+            self._second.weigh(self._settled_labels, self.options)
         heard, steps, score = self.search.best()
         best = tracks(heard, steps)
         words, self.evidence = self._weighed(best, self._judge.agreements(best), is_whole=True)

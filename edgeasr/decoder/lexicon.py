@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import numpy as np
 
@@ -96,19 +97,25 @@ class Lexicon:
 
 
 def look_up(path: Path, wanted: Collection[str]) -> dict[str, list[str]]:
-    """Pronunciations that a `lexicon.txt` lists for the wanted words; BundleError where it cannot be read."""
+    """Pronunciations that a `lexicon.txt`, plain or `.xz`, lists for the wanted words; BundleError if unreadable."""
     found: dict[str, list[str]] = {}
     if not wanted:
         return found
     try:
-        with path.open(encoding="utf-8") as lines:
+        with _opened(path) as lines:
             for line in lines:
                 word, _, pronunciation = line.partition("\t")
                 if word in wanted:
                     found.setdefault(word, []).append(pronunciation.rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise BundleError(f"cannot read {path} ({error}); fetch the bundle again") from error
     return found
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".xz":
+        return lzma.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
 
 
 def rank_scores(count: int) -> NDArray[np.float32]:

@@ -28,6 +28,7 @@ class OptionsStruct(ctypes.Structure):
         ("blank_penalty", c_float),
         ("blank_skip", c_float),
         ("lm_order", c_int32),
+        ("apart", c_int32),
     )
 
 
@@ -56,6 +57,8 @@ _TYPES: Final = {
         None,
         [c_void_p, c_int32, c_void_p, c_void_p, c_double, c_void_p],
     ),
+    "words": (c_int32, [c_void_p, c_int32, c_void_p, c_int32, POINTER(c_float)]),
+    "keep": (None, [c_void_p, c_int32, c_void_p, c_void_p]),
     "language": (c_float, [c_void_p, c_uint32, c_uint32, POINTER(c_uint32)]),
 }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ROOM: Final = 4096  # marks of a path: far more than are open between two settlings
 _NONE: Final = 0xFFFFFFFF
+_APART: Final = 8  # words; with fewer, what the language model merged long ago is no alternative any more
 
 START: Final = 0
 """Context at the start of a sentence, for `Search.language`."""
@@ -40,7 +41,9 @@ class SearchOptions:
     `beam` hypotheses and `tokens` units a step; hypotheses more than `threshold` below the best are dropped.
     `word_score` is added for each word, `blank_penalty` taken off blank.
     `blank_skip`: probability of blank above which all but the first row of a run are passed over; 1 switches
-    it off. `lm_order`: words in the longest n-grams that count; 1 for none but single words.
+    it off. `lm_order`: words in the longest n-grams that count; 1 for none but single words. `alternatives`:
+    hypotheses that are to be weighed anew at the end; unless 0, those that differ in their last eight words are kept
+    apart. `rescorer_share`: what the rescorer's probabilities count for then, beside the n-grams'.
     """
 
     beam: int = 50
@@ -51,6 +54,8 @@ class SearchOptions:
     blank_penalty: float = 0.0
     blank_skip: float = 0.99
     lm_order: int = 8
+    alternatives: int = 0
+    rescorer_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ class Search:
     def __init__(self, lexicon: Lexicon, model: NDArray[np.uint8] | None) -> None:
         self._library = library()
         self._kept = (lexicon.data, model)  # mapped for as long as the search points into them
-        self.units = len(lexicon.units)
+        self.units, self.words = len(lexicon.units), len(lexicon)
+        self._own: tuple[OwnWord, ...] = ()
         why = c_int32()
         self._search = self._library.edgeasr_search_new(
             lexicon.data.ctypes.data,
@@ -107,6 +113,7 @@ class Search:
             options.blank_penalty,
             math.log(options.blank_skip) if options.blank_skip < 1.0 else math.inf,
             options.lm_order,
+            _APART if options.alternatives else 0,
         )
         if self._library.edgeasr_search_set(self._search, byref(struct)):
             raise MemoryError
@@ -126,6 +133,14 @@ class Search:
         )
         if failed:
             raise MemoryError
+        self._own = tuple(own)
+
+    def base(self, label: int) -> int:
+        """Return the lexicon's word that a label stands for; -1 for a word of the user's own."""
+        if label < self.words:
+            return label
+        stands_for = self._own[label - self.words].stands_for
+        return -1 if stands_for is None else stands_for
 
     def begin(self) -> None:
         """Start an utterance."""
@@ -151,6 +166,28 @@ class Search:
         )
         count = min(count, _ROOM)
         return self._what[:count].tolist(), self._steps[:count].tolist(), score.value
+
+    def alternatives(self, count: int) -> list[tuple[int, list[int], float]]:
+        """Return up to so many hypotheses with different words since the last settled one, the best first.
+
+        Each by its number, labels and score; call after `end`.
+        """
+        found: dict[tuple[int, ...], tuple[int, float]] = {}
+        score, number = c_float(), 0
+        while len(found) < count:
+            length = self._library.edgeasr_search_words(
+                self._search, number, self._what_pointer, _ROOM, byref(score)
+            )
+            if length < 0:
+                break
+            found.setdefault(tuple(self._what[: min(length, _ROOM)].tolist()), (number, score.value))
+            number += 1
+        return [(place, list(labels), value) for labels, (place, value) in found.items()]
+
+    def keep(self, numbers: Sequence[int], scores: Sequence[float]) -> None:
+        """Keep the hypotheses of these numbers, ascending, alone, with these scores."""
+        ours, theirs = np.array(numbers, np.int32), np.array(scores, np.float32)
+        self._library.edgeasr_search_keep(self._search, len(ours), ours.ctypes.data, theirs.ctypes.data)
 
     def shared(self, behind: float = math.inf) -> int:
         """How many words from the utterance's first on all hypotheses share that are so little behind the best."""

@@ -11,6 +11,7 @@ from edgeasr.decoder import (
     EndpointRules,
     GreedyDecoder,
     Lexicon,
+    Rescorer,
     SearchOptions,
     load_language_model,
 )
@@ -41,6 +42,8 @@ def search_options(settings: Settings, bundle: Bundle) -> SearchOptions:
         word_score=info.word_score if wanted.word_score is None else wanted.word_score,
         blank_penalty=info.blank_penalty,
         lm_order=wanted.lm_order,
+        alternatives=wanted.alternatives if info.rescorer else 0,
+        rescorer_share=info.rescorer_share,
     )
 
 
@@ -53,14 +56,22 @@ def load_decoder(settings: Settings, bundle: Bundle, told: Sequence[UserWord] = 
     wanted = settings.decoder
     lexicon = Lexicon.load(bundle.file(info.tokens), bundle.file(info.packed_lexicon))
     model = load_language_model(bundle.file(info.lm)) if wanted.lm else None
-    kind = BeamDecoder if wanted.mode is DecoderMode.BEAM else GreedyDecoder
-    decoder = kind(
-        lexicon,
-        model,
-        step_seconds=bundle.manifest.encoder.stride * FRAME_SAMPLES / SAMPLE_RATE,
-        options=search_options(settings, bundle),
-        confidence=ConfidenceModel.from_mapping(bundle.manifest.confidence),
+    step_seconds = bundle.manifest.encoder.stride * FRAME_SAMPLES / SAMPLE_RATE
+    options, confidence = (
+        search_options(settings, bundle),
+        ConfidenceModel.from_mapping(bundle.manifest.confidence),
     )
+    decoder: BeamDecoder
+    if wanted.mode is DecoderMode.GREEDY:
+        decoder = GreedyDecoder(
+            lexicon, model, step_seconds=step_seconds, options=options, confidence=confidence
+        )
+    else:
+        rescorer = Rescorer.load(bundle.file(info.rescorer)) if info.rescorer and wanted.lm else None
+        decoder = BeamDecoder(
+            lexicon, model, step_seconds=step_seconds, options=options, confidence=confidence,
+            rescorer=rescorer,
+        )  # fmt: skip
     decoder.adopt(first_vocabulary(bundle, decoder, settings.vocabulary.words, told))
     return decoder
 

@@ -132,6 +132,9 @@ class Decoder:
     lm_weight: float | None = setting(
         None, "weight of the language model; the bundle's if unset", low=0, high=20
     )
+    alternatives: int = setting(
+        100, "hypotheses of a finished utterance that the bundle's rescorer weighs; 0: none", low=0, high=1000
+    )
     least_confidence: float = setting(
         0.2, "utterances less sure than this are taken for noise and not published", low=0, high=1
     )

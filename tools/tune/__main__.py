@@ -36,6 +36,7 @@ _CHOICES = {
     "beam": (),
     "tokens": (),
     "threshold": (),
+    "rescorer_share": (),
 }
 
 

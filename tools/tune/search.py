@@ -33,6 +33,7 @@ class Point:
     beam: int
     tokens: int
     threshold: float
+    rescorer_share: float = 0.0
     is_greedy: bool = False
 
     @classmethod
@@ -46,6 +47,7 @@ class Point:
             wanted.beam,
             wanted.beam_tokens,
             wanted.beam_threshold,
+            info.rescorer_share,
             wanted.mode is DecoderMode.GREEDY,
         )
 
@@ -78,6 +80,7 @@ class Decoding:
             lm_weight=point.lm_weight,
             word_score=point.word_score,
             blank_penalty=point.blank_penalty,
+            rescorer_share=point.rescorer_share,
         )
         coefficients = {**manifest.confidence, **(confidence or {})}
         bundle = replace(self._bundle, manifest=replace(manifest, decoder=tuned, confidence=coefficients))

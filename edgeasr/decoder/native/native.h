@@ -48,6 +48,7 @@ typedef struct {
     float score; /* with the look-ahead's share */
     uint32_t node, context, last; /* last: unit of the row before, 0 for blank */
     int32_t trace;
+    uint32_t said; /* hash of the last words, as many as are to keep hypotheses apart */
 } hypothesis;
 
 typedef struct {
@@ -58,7 +59,7 @@ typedef struct {
 typedef struct {
     int32_t beam, tokens;
     float threshold, lm_weight, word_score, blank_penalty, blank_skip; /* blank_skip: natural logarithm */
-    int32_t lm_order;
+    int32_t lm_order, apart; /* apart: last words in which hypotheses may differ without becoming one; 0: the model's */
 } options;
 
 int lexicon_read(lexicon *into, const uint8_t *data, size_t size);

@@ -73,6 +73,31 @@ EDGEASR_API void edgeasr_search_settle(search *s, int32_t words) {
     s->trace.settled = words;
 }
 
+/* Copy the open words' labels of a hypothesis, oldest first; returns how many there are, of which at most `room` are
+ * copied, or -1 where there are not so many hypotheses. `score`: the path's. */
+EDGEASR_API int32_t edgeasr_search_words(const search *s, int32_t number, int32_t *labels, int32_t room, float *score) {
+    if (number < 0 || number >= s->count) return -1;
+    int32_t head = s->hyps[number].trace, count = 0;
+    *score = s->hyps[number].score;
+    for (int32_t at = head; at >= 0; at = s->trace.marks[at].prev) count += s->trace.marks[at].what < 0;
+    int32_t place = count;
+    for (int32_t at = head; at >= 0; at = s->trace.marks[at].prev)
+        if (s->trace.marks[at].what < 0 && --place < room) labels[place] = -1 - s->trace.marks[at].what;
+    return count;
+}
+
+/* Keep the hypotheses of these numbers alone, with these scores; the best comes first. */
+EDGEASR_API void edgeasr_search_keep(search *s, int32_t count, const int32_t *numbers, const float *scores) {
+    int32_t kept = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (numbers[i] < kept || numbers[i] >= s->count) continue; /* ascending */
+        s->hyps[kept] = s->hyps[numbers[i]];
+        s->hyps[kept++].score = scores[i];
+    }
+    s->count = kept;
+    search_sort(s);
+}
+
 /* For each of the best path's words, given by label and the step of its last unit: the share of all hypotheses that
  * have it there, weighted by the softmax of `temper` times their scores. */
 EDGEASR_API void edgeasr_search_agreement(const search *s, int32_t words, const int32_t *labels, const int32_t *ends,

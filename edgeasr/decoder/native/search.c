@@ -133,7 +133,7 @@ EDGEASR_API void edgeasr_search_begin(search *s) {
     s->trace.used = s->trace.settled = 0;
     s->is_certain = 0;
     uint32_t start = s->has_ngrams && s->options.lm_weight != 0.0f ? ngrams_start(&s->ngrams) : 0;
-    s->hyps[0] = (hypothesis){0.0f, 0, s->has_ngrams ? ngrams_cut(&s->ngrams, start, s->options.lm_order) : 0, 0, -1};
+    s->hyps[0] = (hypothesis){0.0f, 0, s->has_ngrams ? ngrams_cut(&s->ngrams, start, s->options.lm_order) : 0, 0, -1, 0};
     s->count = 1;
 }
 
@@ -143,6 +143,8 @@ static int better(const void *one, const void *other) {
     if (a->score != b->score) return (a->score < b->score) - (a->score > b->score);
     return (a->trace > b->trace) - (a->trace < b->trace);
 }
+
+void search_sort(search *s) { qsort(s->hyps, (size_t)s->count, sizeof *s->hyps, better); }
 
 /* The utterance is over: where any hypothesis is at a word's end, only those count, with the sentence's end. */
 EDGEASR_API void edgeasr_search_end(search *s) {
@@ -156,7 +158,7 @@ EDGEASR_API void edgeasr_search_end(search *s) {
         s->hyps[kept++] = at;
     }
     if (kept) s->count = kept;
-    qsort(s->hyps, (size_t)s->count, sizeof *s->hyps, better);
+    search_sort(s);
 }
 
 /* Log10 probability of a word, NONE for the sentence's end, in a context, 0 for the sentence's start; the next context

@@ -35,5 +35,6 @@ typedef struct {
 float search_word(search *s, uint32_t context, uint32_t label, uint32_t *next);
 int32_t search_base(const search *s, int32_t label);
 int32_t search_words(const search *s, int32_t trace);
+void search_sort(search *s);
 
 #endif

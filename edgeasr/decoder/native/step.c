@@ -38,10 +38,10 @@ float search_word(search *s, uint32_t context, uint32_t label, uint32_t *next) {
 
 /* Offer a hypothesis to the next row. */
 static void offer(search *s, const hypothesis *at, int32_t unit, int32_t label) {
-    uint32_t place = hashed(at->node, at->context, at->last) & (s->slots - 1);
+    uint32_t place = hashed(at->node, at->context ^ at->said, at->last) & (s->slots - 1);
     for (; s->stamp[place] == s->now; place = (place + 1) & (s->slots - 1)) {
         candidate *there = &s->candidates[s->table[place]];
-        if (there->at.node != at->node || there->at.context != at->context || there->at.last != at->last) continue;
+        if (there->at.node != at->node || there->at.context != at->context || there->at.last != at->last || there->at.said != at->said) continue;
         if (at->score > there->at.score) *there = (candidate){*at, unit, label};
         return;
     }
@@ -62,6 +62,19 @@ static int is_hopeless(const search *s, front *f, float score) {
     return score < f->best - s->options.threshold;
 }
 
+/* Hash of a word and those before it, as far as they are to keep hypotheses apart. */
+static uint32_t said_after(const search *s, int32_t before, int32_t label) {
+    if (s->options.apart < 1) return 0;
+    uint32_t h = (uint32_t)search_base(s, label) + 1;
+    for (int32_t words = 1; before >= 0 && words < s->options.apart; before = s->trace.marks[before].prev) {
+        int32_t what = s->trace.marks[before].what;
+        if (what >= 0) continue;
+        h = hashed(h, (uint32_t)search_base(s, -1 - what) + 1, 0);
+        words++;
+    }
+    return h;
+}
+
 /* Enter a node's words: each goes on at the root, with the node's unit still sounding. */
 static void end_words(search *s, front *f, const lexicon *tree, uint32_t node, const hypothesis *from, float score) {
     uint32_t begin = tree->label_at[node], end = tree->label_at[node + 1];
@@ -71,7 +84,7 @@ static void end_words(search *s, front *f, const lexicon *tree, uint32_t node, c
         uint32_t label = tree->label[i], known = s->lexicon.words + (uint32_t)s->users;
         if (label >= known) continue;
         if (s->banned && label < s->lexicon.words && s->banned[label / 64] >> label % 64 & 1) continue;
-        hypothesis at = {0, 0, 0, tree->unit[node], from->trace};
+        hypothesis at = {0, 0, 0, tree->unit[node], from->trace, said_after(s, from->trace, (int32_t)label)};
         float word = search_word(s, from->context, label, &at.context);
         at.score = score - ahead + s->options.lm_weight * word + s->options.word_score;
         if (!is_hopeless(s, f, at.score)) offer(s, &at, tree->unit[node], (int32_t)label);
@@ -87,7 +100,7 @@ static void enter_children(search *s, front *f, const lexicon *tree, uint32_t fi
         if (!unit || unit >= s->lexicon.units || !(f->likely >> unit & 1) || unit == from->last) continue;
         float score = from->score + f->row[unit] + s->options.lm_weight * (-0.03f * (float)tree->ahead[child] - ahead);
         if (is_hopeless(s, f, score)) continue;
-        hypothesis at = {score, first + child, from->context, unit, from->trace};
+        hypothesis at = {score, first + child, from->context, unit, from->trace, from->said};
         if (tree->child[child] < tree->child[child + 1]) offer(s, &at, (int32_t)unit, -1);
         end_words(s, f, tree, child, from, score);
     }

@@ -1,0 +1,1 @@
+"""A small neural language model that rescores finals, and how it is trained."""

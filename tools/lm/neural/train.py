@@ -1,0 +1,186 @@
+"""Train the neural language model that rescores finals; resumes from its checkpoint.
+
+python -m tools.lm.neural.train --lexicon work/lm/lexicon.txt --out work/neural --minutes 40
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+from tools.lm.corpus import read_transcripts
+from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
+from tools.lm.neural.texts import Text, drawn, encode, frequent, numbered
+from tools.lm.sources import gather
+
+SHARES = {
+    "books": 0.35, "everyday": 3.0, "readings": 2.0, "articles": 1.0, "reference": 2.0, "wikipedia": 5.0,
+    "transcripts": 4.0,
+}  # fmt: skip
+"""How often a pass takes each text."""
+_NOISE_POWER = 0.75
+_STEPS = 128
+
+
+def perplexity(network: WordNetwork, text: Text) -> tuple[float, float]:
+    """Perplexity over the words that the network knows and sentence ends; and mean log of what it takes for one."""
+    network.eval()
+    total = count = drift = 0.0
+    with torch.no_grad():
+        for begin, end in zip(text.begins[:-1], text.begins[1:], strict=True):
+            words = torch.from_numpy(text.words[begin:end].astype(np.int64))
+            before = torch.cat([torch.tensor([END]), words[:-1]])
+            scores = network(before[None])[0] @ network.embedding.weight.t() + network.bias
+            norm = scores.logsumexp(-1)
+            right = scores.gather(1, words[:, None])[:, 0] - norm
+            known = words != UNKNOWN
+            total -= float(right[known].sum())
+            drift += float(norm[known].sum())
+            count += int(known.sum())
+    network.train()
+    return math.exp(total / count), drift / count
+
+
+def main() -> None:
+    """Read, train, tell."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--lexicon", type=Path, default=Path("work/lm/lexicon.txt"))
+    parser.add_argument("--text", type=Path, nargs="*", default=[], help="as for tools.lm")
+    parser.add_argument("--out", type=Path, default=Path("work/neural"))
+    parser.add_argument("--words", type=int, default=32_000)
+    parser.add_argument("--dim", type=int, default=192)
+    parser.add_argument("--hidden", type=int, default=768)
+    parser.add_argument("--blocks", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--rows", type=int, default=32, help="of 128 words, in an update")
+    parser.add_argument("--noise", type=int, default=2048)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--dropout", type=float, default=0.05)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    Training(args).run()
+
+
+class Training:
+    """Holds texts, network and progress."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        sources = gather(args.shared, texts=args.text)
+        with args.lexicon.open(encoding="utf-8") as lines:
+            lexicon = list(dict.fromkeys(line.partition("\t")[0] for line in lines))
+        self.words = frequent(sources, SHARES, lexicon, args.words)
+        numbers = numbered(self.words)
+        self.texts = [encode(source.everything(), numbers) for source in sources]
+        self.shares = [SHARES.get(source.name, 1.0) for source in sources]
+        parts: dict[str, list[list[str]]] = {}
+        for part, words in read_transcripts(args.shared / "speech" / "dev.tsv"):
+            parts.setdefault(part, []).append(words)
+        self.dev = {part: encode(sentences, numbers) for part, sentences in parts.items()}
+        size = len(self.words) + 2
+        counts = np.ones(size)
+        for text, share in zip(self.texts, self.shares, strict=True):
+            counts += share * np.bincount(text.words, minlength=size)
+        noise = torch.from_numpy(counts**_NOISE_POWER)
+        self.noise = noise / noise.sum()
+        self.log_noise = self.noise.log().float()
+        self.network = WordNetwork(size, args.dim, args.hidden, args.blocks, args.dropout)
+        with torch.no_grad():
+            self.network.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        )
+        self.seconds, self.updates, self.passes = 0.0, 0, 0
+        self.file = args.out / "neural.pt"
+        if self.file.exists():
+            saved = torch.load(self.file, weights_only=True)
+            self.network.load_state_dict(saved["network"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.seconds, self.updates, self.passes = saved["seconds"], saved["updates"], saved["passes"]
+            print(f"resumed after {self.updates} updates", flush=True)
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        partial = self.file.with_suffix(".partial")
+        saved = {
+            "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "words": self.words,
+            "seconds": self.seconds, "updates": self.updates, "passes": self.passes,
+            "sizes": [self.args.dim, self.args.hidden, self.args.blocks],
+        }  # fmt: skip
+        torch.save(saved, partial)
+        partial.replace(self.file)
+
+    def rate(self) -> float:
+        """Learning rate: warm-up over 300 updates, then a half cosine of the time used."""
+        done = min(1.0, self.seconds / (60.0 * self.args.minutes))
+        warm = min(1.0, (self.updates + 1) / 300)
+        return float(self.args.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done))))
+
+    def update(self, rows: Tensor) -> float:
+        """One step on int64[rows, 1 + 128] words."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        noise = torch.multinomial(self.noise, self.args.noise, replacement=True)
+        states = self.network(rows[:, :-1])
+        loss = contrastive_loss(
+            self.network, states.flatten(0, 1), rows[:, 1:].flatten(), noise, self.log_noise
+        )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.updates += 1
+        return loss.item()
+
+    def report(self, losses: list[float], speed: float) -> None:
+        """Measure on dev, tell and save."""
+        figures = {
+            part: [round(v, 3) for v in perplexity(self.network, text)] for part, text in self.dev.items()
+        }
+        record = {
+            "minutes": round(self.seconds / 60, 1), "updates": self.updates, "passes": self.passes,
+            "loss": round(float(np.mean(losses)), 4), "words_a_second": round(speed), "dev": figures,
+        }  # fmt: skip
+        print(json.dumps(record), flush=True)
+        self.save()
+
+    def run(self) -> None:
+        """Train until the minutes are used up."""
+        size = self.args.rows * (_STEPS + 1)
+        budget = 60.0 * self.args.minutes
+        with Progress(disable=None) as bar:
+            task = bar.add_task("neural language model", total=budget, completed=self.seconds)
+            while self.seconds < budget:
+                stream = drawn(self.texts, self.shares, np.random.default_rng(self.args.seed + self.passes))
+                losses: list[float] = []
+                began, last = time.monotonic(), time.monotonic()
+                for number in range(len(stream) // size):
+                    rows = stream[number * size : (number + 1) * size].reshape(self.args.rows, -1)
+                    losses.append(self.update(torch.from_numpy(rows.astype(np.int64))))
+                    now = time.monotonic()
+                    self.seconds += now - last
+                    last = now
+                    bar.update(task, completed=self.seconds)
+                    if number % 500 == 499 or self.seconds >= budget:
+                        self.report(losses[-500:], (number + 1) * size / (now - began))
+                        last = time.monotonic()
+                    if self.seconds >= budget:
+                        break
+                self.passes += 1
+
+
+if __name__ == "__main__":
+    main()
