@@ -21,18 +21,21 @@ _SMALL_NETWORK = (
     "--epochs", 10, "--dim", 64, "--hidden", 128, "--blocks", 3, "--batch-seconds", 20, "--workers", 0, "--threads", 1,
     "--rate", 5e-3, "--mmi", 0.3, "--mmi-from", 0.8,
 )  # fmt: skip
+_SMALL_NEURAL = (
+    "--minutes", 0.2, "--words", 3000, "--dim", 32, "--hidden", 64, "--blocks", 1, "--noise", 64, "--report-every", 20,
+)  # fmt: skip
 _NETWORK = ("--hidden", 960, "--blocks", 12, "--dropout", 0.1, "--dropped-branches", 0.1, "--middle", 0.3)
 _RECIPE = (
     *_NETWORK, "--batch-seconds", 24, "--rate", 4e-3, "--weight-decay", 0.05, "--plain-share", 0.5, "--mmi", 0.8,
     "--mmi-from", 0.3, "--guide", 1.5, "--settled", 0.7, "--average", 0.9993, "--measure-every", 2,
     "--thin", "speechocean762=0.8", "commonvoice=0.85", "an4=0.3", "kathleen=0.6",
 )  # fmt: skip
-# For weights that know speech already, of this network or of a smaller one: labels of their own, one speed on disk.
+# For weights that know speech already, of this network or of a smaller one: labels of their own.
 _RECIPE_ONWARD = (
-    *_NETWORK, "--batch-seconds", 32, "--rate", 2.2e-3, "--weight-decay", 0.05, "--tempo", 0.5, "--distort", 1.5,
-    "--distort-late", 1.2, "--mmi", 0.8, "--mmi-from", 0.25, "--guide", 1.0, "--settled", 0.7, "--average", 0.9993,
-    "--measure-every", 4,
-    "--thin", "vctk=0.6", "commonvoice=0.8", "speechocean762=0.8", "ljspeech=0.4", "kathleen=0.3", "an4=0.15",
+    *_NETWORK, "--batch-seconds", 32, "--rate", 1.4e-3, "--weight-decay", 0.05, "--tempo", 0.5, "--distort", 2,
+    "--distort-late", 1.5, "--mmi", 0.8, "--mmi-from", 0, "--guide", 1.0, "--settled", 0.7, "--average", 0.9995,
+    "--measure-every", 5,
+    "--thin", "vctk=0.8", "ljspeech=0.5", "kathleen=0.4", "an4=0.15", "synthetic=0.3",
 )  # fmt: skip
 # The mean of these is better than each of them; towards its end the training learns its speech by heart.
 _RECIPE_GPU = ("--thin", "an4=0.3", "ljspeech=0.7", "kathleen=0.5")
@@ -108,10 +111,25 @@ def steps(args: argparse.Namespace) -> list[Step]:
     def only_small(*options: object) -> tuple[object, ...]:
         return options if small else ()
 
-    speeds = ("--speeds", 1.0) if small or args.gpu or args.weights else ()
+    speeds = ("--speeds", 1.0) if small or args.gpu else ()
     labels = ("--features", features, "--lexicon", lexicon)
     average = [Step("average", tool("acoustic.average", "--checkpoints", *met, "--out", best))] if met else []
     texts = ("--text", *args.text) if args.text else ()
+    neural = _SMALL_NEURAL if small else ("--minutes", args.neural_minutes)
+    read = ("--shared", shared, "--lexicon", lexicon)
+    counted = ("--checkpoint", work / "neural/neural.pt", "--lexicon", lexicon)
+    said = work / "synthetic"
+    synthetic = (
+        [
+            Step(
+                "synthetic",
+                tool("acoustic.synthetic", *read, "--out", said),
+            )
+        ]
+        if args.synthetic
+        else []
+    )
+    spoken = ("--synthetic", said) if args.synthetic else ()
     sample = [Step("sample", tool("sample", "--shared", args.shared, "--out", shared))] if small else []
     return [
         *sample,
@@ -124,13 +142,13 @@ def steps(args: argparse.Namespace) -> list[Step]:
         Step(
             "lm",
             tool(
-                "lm", "--shared", shared, "--lexicon", lexicon, "--out", lm, *texts, "--megabytes", 1 if small else 23.4
+                "lm", "--shared", shared, "--lexicon", lexicon, "--out", lm, *texts, "--megabytes", 1 if small else 18.6
             ),
         ),
-        Step(
-            "prepare",
-            tool("acoustic.prepare", "--shared", shared, "--out", features, *speeds),
-        ),
+        Step("neural", tool("lm.neural.train", *read, "--out", work / "neural", *texts, *neural)),
+        Step("rescorer", tool("lm.neural.export", *counted, "--out", lm)),
+        *synthetic,
+        Step("prepare", tool("acoustic.prepare", "--shared", shared, "--out", features, *speeds, *spoken)),
         Step(
             "align",
             tool("acoustic.realign", *labels, "--checkpoint", args.weights)
@@ -186,6 +204,14 @@ def main() -> None:
         metavar="FILE",
         help="further texts, as `tools.lm.reference` writes",
     )
+    parser.add_argument(
+        "--synthetic",
+        action="store_true",
+        help="also train on synthetic speech (needs festival and libhtsengine1)",
+    )
+    parser.add_argument(
+        "--neural-minutes", type=float, default=35.0, help="time for the language model that rescores finals"
+    )
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="a time budget for training in place of epochs"
@@ -198,6 +224,8 @@ def main() -> None:
     )
     parser.add_argument("--until", help="stop after this step")
     args = parser.parse_args()
+    if args.synthetic and args.gpu:
+        parser.error("synthetic speech is for the training on a CPU: leave out --synthetic or --gpu")
     args.out = args.out or args.work / "edgeasr-en"
     args.work.mkdir(parents=True, exist_ok=True)
     for step in steps(args):

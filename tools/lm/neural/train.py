@@ -65,6 +65,9 @@ def main() -> None:
     parser.add_argument("--noise", type=int, default=2048)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--dropout", type=float, default=0.05)
+    parser.add_argument(
+        "--report-every", type=int, default=500, help="updates from one look at dev to the next"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -155,6 +158,8 @@ class Training:
             "loss": round(float(np.mean(losses)), 4), "words_a_second": round(speed), "dev": figures,
         }  # fmt: skip
         print(json.dumps(record), flush=True)
+        with (self.args.out / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
         self.save()
 
     def run(self) -> None:
@@ -174,8 +179,8 @@ class Training:
                     self.seconds += now - last
                     last = now
                     bar.update(task, completed=self.seconds)
-                    if number % 500 == 499 or self.seconds >= budget:
-                        self.report(losses[-500:], (number + 1) * size / (now - began))
+                    if (number + 1) % self.args.report_every == 0 or self.seconds >= budget:
+                        self.report(losses[-self.args.report_every :], (number + 1) * size / (now - began))
                         last = time.monotonic()
                     if self.seconds >= budget:
                         break

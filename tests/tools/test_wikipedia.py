@@ -1,0 +1,54 @@
+"""Sentences out of a Wikipedia dump: prose alone, and none that needs figures read out."""
+
+from __future__ import annotations
+
+import bz2
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("mwparserfromhell")
+
+from edgeasr.errors import UsageError
+from tools.lm.wikipedia import wikipedia
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = """<page><title>{title}</title><revision><text>{text}</text></revision></page>"""
+ARTICLE = """{{Infobox town|name=Ford}}
+'''Ford''' is the [[county seat]] of [[Trimble County|Trimble]].&lt;ref&gt;A long book&lt;/ref&gt; It was founded in 1850 by settlers.
+{| class="wikitable"
+| a table that has many words in it
+|}
+* a list item which has more than enough words
+[[Category:Towns of the west and of the south]]
+Its people's pride is the old bridge; it crosses the river &lt;ref name="x" /&gt; near the mill.
+"""
+
+
+def dump(path: Path, *pages: str) -> Path:
+    file = path / "dump.xml.bz2"
+    file.write_bytes(bz2.compress(f"<mediawiki>{''.join(pages)}</mediawiki>".encode()))
+    return file
+
+
+def test_prose_is_kept_and_the_rest_is_not(tmp_path: Path) -> None:
+    pages = (
+        PAGE.format(title="Ford", text=ARTICLE),
+        PAGE.format(title="F", text="#REDIRECT [[Ford]] of the west it is"),
+    )
+    assert list(wikipedia(dump(tmp_path, *pages))) == [
+        "ford is the county seat of trimble",
+        "a list item which has more than enough words",
+        "its people's pride is the old bridge",
+        "it crosses the river near the mill",
+    ]
+
+
+def test_another_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text.bz2").write_bytes(bz2.compress(b"no xml"))
+    (tmp_path / "plain.xml").write_text("<mediawiki/>")
+    for name in ("text.bz2", "plain.xml", "missing.bz2"):
+        with pytest.raises(UsageError, match="no dump of Wikipedia"):
+            list(wikipedia(tmp_path / name))
