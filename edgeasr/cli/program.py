@@ -45,6 +45,8 @@ Exit status: 0 done; 1 something failed; 2 wrong usage or configuration; 130 int
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, by default the process's own; return its exit code."""
+    # NumPy reads it when it is imported. Its products here are small, and threads of theirs would run on any core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         # A lone surrogate in a file name, or a sign that the terminal lacks, must not end the program;
         # written with a backslash it is still valid inside JSON.

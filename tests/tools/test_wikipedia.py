@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAGE = """<page><title>{title}</title><revision><text>{text}</text></revision></page>"""
 ARTICLE = """{{Infobox town|name=Ford}}
-'''Ford''' is the [[county seat]] of [[Trimble County|Trimble]].&lt;ref&gt;A long book&lt;/ref&gt; It was founded in 1850 by settlers.
+'''Ford''' is the [[county seat]] of [[Trimble County|Trimble]].&lt;ref&gt;A book&lt;/ref&gt; It was founded in 1850.
 {| class="wikitable"
 | a table that has many words in it
 |}
