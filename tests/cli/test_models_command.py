@@ -82,7 +82,9 @@ def test_a_whole_bundle_is_good_and_listed(edgeasr: Run, copied_bundle: Path) ->
     assert row.endswith("in use")
 
 
-@pytest.mark.parametrize("file", ["encoder.tflite", "lexicon.txt", "lexicon.bin", "lm.bin", "model.toml"])
+@pytest.mark.parametrize(
+    "file", ["encoder.tflite", "lexicon.txt.xz", "lexicon.bin", "lm.bin", "rescorer.npz", "model.toml"]
+)
 def test_a_changed_byte_is_found_and_the_good_bundle_beside_it_reported(
     edgeasr: Run, own_bundle: Callable[..., Path], copied_bundle: Path, file: str
 ) -> None:
