@@ -31,7 +31,7 @@ Writes bench.json, bench.md and bench.png; prints the table."""
 
 _EXAMPLES = f"""\
 configurations (several with a space, combined with +):
-  beam, greedy, no-lm, no-vad, no-partials, cpu, edgetpu
+  beam, greedy, no-lm, no-rescorer, no-vad, no-partials, cpu, edgetpu
   beam-N (hypotheses), hop-N (hops a chunk), threads-N (of the encoder)
   section.key=value                  any setting
   all                                {" ".join(EVERYTHING)}

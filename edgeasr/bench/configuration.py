@@ -21,6 +21,7 @@ PRESETS: Final = {
     "beam": "decoder.mode=beam",
     "greedy": "decoder.mode=greedy",
     "no-lm": "decoder.lm=false",
+    "no-rescorer": "decoder.alternatives=0",
     "no-vad": "vad.enabled=false",
     "no-partials": "partials.enabled=false",
     "cpu": "encoder.accelerator=cpu",
