@@ -1,6 +1,6 @@
 """What int8 and streaming cost: word errors of the shipped pipeline beside those of the float network, offline.
 
-python -m tools.offline --bundle models/edgeasr-en --checkpoint models/checkpoints/edgeasr-en-6.pt.xz
+python -m tools.offline --bundle models/edgeasr-en --checkpoint models/checkpoints/edgeasr-en-7.pt.xz
 
 Offline is each recording in one pass, in single precision, without the voice-activity gate and without endpoints;
 both sides go through the decoder that the bundle asks for.

@@ -1,4 +1,4 @@
-"""The training's blocks on processors with AMX give what PyTorch gives, forward and backward."""
+"""The training's blocks with AMX, or AVX-512's bfloat16 products, give what PyTorch gives, forward and backward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from tools.acoustic.amx.blocks import fits, is_usable, through
 from tools.acoustic.network import Block, NetworkConfig
 
-needs_amx = pytest.mark.skipif(not is_usable(), reason="this processor has no AMX, or there is no g++")
+needs_amx = pytest.mark.skipif(not is_usable(), reason="this processor has neither, or there is no g++")
 SIZES = [(3, 48, 64, 128), (2, 32, 256, 960), (1, 80, 256, 960)]
 BFLOAT16 = 0.005  # relative error of a value that passes two products
 FLIPPED = 0.06  # of a gradient: ReLU falls the other way for a few values near zero

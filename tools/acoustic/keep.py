@@ -1,6 +1,6 @@
 """Write what is worth keeping of a checkpoint: the averaged weights in half precision, sizes, normaliser, units.
 
-python -m tools.acoustic.keep --checkpoint work/model/best.pt --out models/checkpoints/edgeasr-en-6.pt.xz
+python -m tools.acoustic.keep --checkpoint work/model/best.pt --out models/checkpoints/edgeasr-en-7.pt.xz
 
 A training goes on from it with `--weights`; quantising it needs nothing else either. Under a name that ends in
 `.xz` the weights keep six bits behind the leading one, which is finer than the int8 graph by far, and are

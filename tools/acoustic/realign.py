@@ -1,6 +1,6 @@
 """Which phone each frame of the training speech holds, anew, as a trained network sees it.
 
-python -m tools.acoustic.realign --checkpoint models/checkpoints/edgeasr-en-6.pt.xz --lexicon work/lm/lexicon.txt
+python -m tools.acoustic.realign --checkpoint models/checkpoints/edgeasr-en-7.pt.xz --lexicon work/lm/lexicon.txt
 
 Writes the same files as `align`. The network's second output gives each step's phone states; their log-probabilities
 less those of the states in general stand for likelihoods, as in a hybrid system (Bourlard and Morgan 1994). That takes

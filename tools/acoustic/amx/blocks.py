@@ -1,4 +1,4 @@
-"""A block of the acoustic network in one call forward and one backward, on processors with AMX.
+"""A block of the acoustic network in one call forward and one backward, with AMX or AVX-512's bfloat16 products.
 
 PyTorch's own operators pass over memory a dozen times a block, and its bfloat16 products reach a quarter of what these
 tiles can do. `g++` compiles `blocks.cpp` when it is first used; `is_usable` says whether that can be done here.

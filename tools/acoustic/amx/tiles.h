@@ -1,6 +1,7 @@
-// Matrix products in bfloat16 with AMX tiles (Intel's Optimization Reference Manual, chapter "Intel AMX"): 32 rows by 32
-// columns of the result at a time stay in four tiles while both factors pass by. The right factor lies in tiles of
-// 32 rows by 16 columns, two rows interleaved; the left one row by row.
+// Matrix products in bfloat16. With AMX (Intel's Optimization Reference Manual, chapter "Intel AMX") 32 rows by 32
+// columns of the result at a time stay in four tiles while both factors pass by; without, eight rows by 32 columns in
+// AVX-512's registers. The right factor lies in tiles of 32 rows by 16 columns, two rows interleaved; the left one row
+// by row.
 #pragma once
 #include <immintrin.h>
 #include <stdint.h>
