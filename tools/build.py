@@ -40,6 +40,7 @@ _RECIPE_ONWARD = (
 # The mean of these is better than each of them; towards its end the training learns its speech by heart.
 _RECIPE_GPU = ("--thin", "an4=0.3", "ljspeech=0.7", "kathleen=0.5")
 _GPU_SHARES = (60, 80)
+_CPU_SHARES = (60, 75, 90)
 # Without these, glibc gives a batch's memory back to the kernel and gets it again, page by page, for the next one.
 _KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": "4000000000",
@@ -90,7 +91,8 @@ def steps(args: argparse.Namespace) -> list[Step]:
         work / "model/best.pt",
     )
     lexicon = lm / "lexicon.txt"
-    met = [work / f"model/checkpoint-{share}.pt" for share in _GPU_SHARES] if args.gpu else []
+    met = [work / f"model/checkpoint-{share}.pt" for share in (_GPU_SHARES if args.gpu else _CPU_SHARES)]
+    met = [*met, work / "model/checkpoint.pt"] if args.weights else met if args.gpu else []
     best = work / "model/averaged.pt" if met else best
     tuned, confidence, results = work / "tune.json", work / "confidence.json", work / "results.json"
     parts = (

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
 _LATE = 0.6  # from this share on, passes begin with less augmentation
+_STATES = (60, 75, 90)  # percent of the training; their mean with its end is better than each (see `average`)
 _GUIDE_AT_END = 0.1  # of the weight at the start, of the phone states' cross-entropy
 
 
@@ -304,6 +305,10 @@ class Trainer:
         with (self.args.out / "history.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         self.save()
+        for percent in _STATES:
+            name = f"checkpoint-{percent}.pt"
+            if 100.0 * self.share_done(0.0) >= percent and not (self.args.out / name).exists():
+                self.save(name)
         if errors and errors["all"] < self.progress.best_errors:
             self.progress.best_errors = errors["all"]
             self.save("best.pt")
