@@ -41,7 +41,8 @@ static void offer(search *s, const hypothesis *at, int32_t unit, int32_t label) 
     uint32_t place = hashed(at->node, at->context ^ at->said, at->last) & (s->slots - 1);
     for (; s->stamp[place] == s->now; place = (place + 1) & (s->slots - 1)) {
         candidate *there = &s->candidates[s->table[place]];
-        if (there->at.node != at->node || there->at.context != at->context || there->at.last != at->last || there->at.said != at->said) continue;
+        if (there->at.node != at->node || there->at.context != at->context) continue;
+        if (there->at.last != at->last || there->at.said != at->said) continue;
         if (at->score > there->at.score) *there = (candidate){*at, unit, label};
         return;
     }
