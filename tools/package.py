@@ -77,6 +77,7 @@ def manifest(args: argparse.Namespace, files: dict[str, str]) -> dict[str, dict[
             "word_score": args.word_score,
             "blank_penalty": args.blank_penalty,
             "rescorer_share": args.rescorer_share,
+            "goes_on": args.goes_on,
         },
         "confidence": json.loads(args.confidence.read_text()) if args.confidence else {},
         "results": json.loads(args.results.read_text()) if args.results else {},
@@ -103,11 +104,13 @@ def main() -> None:
     parser.add_argument("--word-score", type=float, default=0.0)
     parser.add_argument("--blank-penalty", type=float, default=0.0)
     parser.add_argument("--rescorer-share", type=float, default=0.5)
+    parser.add_argument("--goes-on", type=float, default=0.0)
     args = parser.parse_args()
     if args.tuned:
         best = json.loads(args.tuned.read_text(encoding="utf-8"))["best"]
         args.lm_weight, args.word_score = best["lm_weight"], best["word_score"]
         args.blank_penalty, args.rescorer_share = best["blank_penalty"], best["rescorer_share"]
+        args.goes_on = best["goes_on"]
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(args.encoder, args.out / "encoder.tflite")
     if args.edgetpu:

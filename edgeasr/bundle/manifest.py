@@ -56,6 +56,7 @@ class DecoderInfo:
     g2p: str = ""
     rescorer: str = ""
     rescorer_share: float = 0.5
+    goes_on: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from edgeasr.decoder.confidence import ConfidenceModel, Evidence, acoustic_evidence
 from edgeasr.decoder.emissions import Emissions
+from edgeasr.decoder.foregoing import Foregoing
 from edgeasr.decoder.hypothesis import Hypothesis, Word
 from edgeasr.decoder.judge import Judge
 from edgeasr.decoder.path import Track, tracks
-from edgeasr.decoder.search import EMPTY, Search, SearchOptions
+from edgeasr.decoder.search import EMPTY, START, Search, SearchOptions
 from edgeasr.decoder.second import SecondOpinion
 from edgeasr.decoder.vocabulary import Vocabulary
 
@@ -64,17 +65,26 @@ class BeamDecoder:
         self._judge = Judge(self.search, confidence or ConfidenceModel(), knows_language=self.knows_language)
         self._emissions = Emissions(self.search.units)
         self.evidence: tuple[Evidence, ...] = ()
+        self._before: Foregoing | None = None
+        self._last: list[int] | None = None
         self.begin()
 
-    def begin(self) -> None:
-        """Start an utterance."""
+    def begin(self, *, goes_on: bool = False) -> None:
+        """Start an utterance, which may go on with the sentence of the last one or not."""
+        last, self._before = self._last, None
+        self._last = None
         if self._wanted is not self.options:
             self.options = self._wanted
             self.search.set(self.options)
         if self._wanted_vocabulary is not self._vocabulary:
             self._vocabulary = new = self._wanted_vocabulary
             self.search.graft(new.tree(self.search.units), new.own, new.banned)
-        self.search.begin()
+        if goes_on and last:
+            self._before = Foregoing.of(self.search, last, self.options.goes_on)
+        if self._before is not None:
+            self.search.begin(self._before.context, self._before.fresh, self._before.carried)
+        else:
+            self.search.begin()
         self._emissions.begin()
         self._settled: list[Word] = []
         self._settled_evidence: list[Evidence] = []
@@ -123,11 +133,18 @@ class BeamDecoder:
         """End the utterance; `evidence` then holds what each word's confidence rests on."""
         self.search.end()
         if self._second is not None and self.options.alternatives:
-            self._second.weigh(self._settled_labels, self.options)
+            self._second.weigh(self._settled_labels, self.options, self._before)
         heard, steps, score = self.search.best()
         best = tracks(heard, steps)
         words, self.evidence = self._weighed(best, self._judge.agreements(best), is_whole=True)
+        said = [
+            self.search.base(label) for label in (*self._settled_labels, *(track.label for track in best))
+        ]
+        before = self._before
+        if before is not None and (not said or before.opens(self.search, said) != START):
+            said = [*before.labels, *said]
         self.begin()
+        self._last = said
         return Hypothesis(words, score, len(words))
 
     def _weighed(
@@ -138,7 +155,10 @@ class BeamDecoder:
         words = [*self._settled, *(word for word, _ in live)]
         labels = [*self._settled_labels, *(track.label for track in best)]
         heard = [replace(seen, agreement=a) for (_, seen), a in zip(live, agreements, strict=True)]
-        chances, evidence = self._judge.weigh(labels, self._settled_evidence + heard, is_whole=is_whole)
+        context = self._before.opens(self.search, labels) if self._before else START
+        chances, evidence = self._judge.weigh(
+            labels, self._settled_evidence + heard, context=context, is_whole=is_whole
+        )
         return tuple(replace(w, confidence=c) for w, c in zip(words, chances, strict=True)), evidence
 
     @property

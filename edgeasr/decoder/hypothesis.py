@@ -45,8 +45,11 @@ class Hypothesis:
 class Decoder(Protocol):
     """Log-probabilities in, words out; one utterance between `begin` and `finish`."""
 
-    def begin(self) -> None:
-        """Start an utterance; whatever was under way is forgotten."""
+    def begin(self, *, goes_on: bool = False) -> None:
+        """Start an utterance; whatever was under way is forgotten.
+
+        `goes_on`: the last one has just ended, with a pause, so that this one may go on with its sentence.
+        """
 
     def step(self, log_probs: NDArray[np.float32]) -> None:
         """Take natural log-probabilities, float32 [steps, units], in order."""

@@ -25,13 +25,14 @@ class Judge:
         self._search, self._model, self._knows_language = search, model, knows_language
 
     def weigh(
-        self, labels: Sequence[int], heard: Sequence[Evidence], *, is_whole: bool
+        self, labels: Sequence[int], heard: Sequence[Evidence], *, context: int = START, is_whole: bool
     ) -> tuple[list[float], tuple[Evidence, ...]]:
         """Confidences of an utterance's words from its first on, and all that they rest on.
 
-        `labels`: the words in the search's numbers; `is_whole`: nothing will follow.
+        `labels`: the words in the search's numbers; `context`: the one that they open in; `is_whole`: nothing will
+        follow.
         """
-        says = self._says(labels, is_whole=is_whole)
+        says = self._says(labels, context, is_whole=is_whole)
         evidence = tuple(
             replace(word, language=before, onward=after)
             for word, before, after in zip(heard, says[:-1], says[1:], strict=True)
@@ -44,11 +45,11 @@ class Judge:
         shares = self._search.agreements(labels, ends, self._model.temper)
         return [math.log(min(max(share, _LEAST_SHARE), 1.0)) for share in shares]
 
-    def _says(self, labels: Sequence[int], *, is_whole: bool) -> list[float]:
+    def _says(self, labels: Sequence[int], context: int, *, is_whole: bool) -> list[float]:
         """Log10 probability of each word after those before it, and of what comes behind the last."""
         if not self._knows_language:
             return [TYPICAL_WORD] * (len(labels) + 1)
-        scores, context = [], START
+        scores = []
         for label in labels:
             score, context = self._search.language(context, label)
             scores.append(score)

@@ -47,7 +47,7 @@ _TYPES: Final = {
         c_int,
         [c_void_p, c_void_p, c_size_t, POINTER(UserStruct), c_int32, POINTER(c_uint32), c_int32],
     ),
-    "begin": (None, [c_void_p]),
+    "begin": (None, [c_void_p, c_uint32, c_float, c_float]),
     "step": (c_int, [c_void_p, c_void_p, c_int32, c_int32]),
     "end": (None, [c_void_p]),
     "best": (c_int32, [c_void_p, c_void_p, c_void_p, c_int32, POINTER(c_float)]),

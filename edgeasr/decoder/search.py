@@ -43,7 +43,8 @@ class SearchOptions:
     `blank_skip`: probability of blank above which all but the first row of a run are passed over; 1 switches
     it off. `lm_order`: words in the longest n-grams that count; 1 for none but single words. `alternatives`:
     hypotheses that are to be weighed anew at the end; unless 0, those that differ in their last eight words are kept
-    apart. `rescorer_share`: what the rescorer's probabilities count for then, beside the n-grams'.
+    apart. `rescorer_share`: what the rescorer's probabilities count for then, beside the n-grams'. `goes_on`: how
+    likely a pause is amid a sentence, against one at its end.
     """
 
     beam: int = 50
@@ -56,6 +57,7 @@ class SearchOptions:
     lm_order: int = 8
     alternatives: int = 0
     rescorer_share: float = 0.5
+    goes_on: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,12 @@ class Search:
         stands_for = self._own[label - self.words].stands_for
         return -1 if stands_for is None else stands_for
 
-    def begin(self) -> None:
-        """Start an utterance."""
-        self._library.edgeasr_search_begin(self._search)
+    def begin(self, context: int = START, fresh: float = 0.0, carried: float = 0.0) -> None:
+        """Start an utterance, at a sentence's start or, if another context is given, also in that one.
+
+        `fresh`, `carried`: log10 of the chance of each.
+        """
+        self._library.edgeasr_search_begin(self._search, context, fresh, carried)
 
     def step(self, log_probs: NDArray[np.float32], step: int) -> None:
         """Take contiguous natural log-probabilities, float32 [steps, units], the first being step `step`."""

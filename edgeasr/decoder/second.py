@@ -11,15 +11,16 @@ from edgeasr.errors import BundleError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgeasr.decoder.foregoing import Foregoing
     from edgeasr.decoder.rescorer import Rescorer
     from edgeasr.decoder.search import Search, SearchOptions
 
 
-def gain(ngrams: float, rescored: float, share: float) -> float:
-    """Log10 of what a mixture gives above the n-grams alone; 0 where the rescorer says nothing (NaN)."""
+def mixed(ngrams: float, rescored: float, share: float) -> float:
+    """Log10 of a mixture of both probabilities; the n-grams' where the rescorer says nothing (NaN)."""
     if math.isnan(rescored):
-        return 0.0
-    return math.log10(1.0 - share + share * 10.0 ** min(max(rescored - ngrams, -30.0), 30.0))
+        return ngrams
+    return ngrams + math.log10(1.0 - share + share * 10.0 ** min(max(rescored - ngrams, -30.0), 30.0))
 
 
 class SecondOpinion:
@@ -35,29 +36,47 @@ class SecondOpinion:
             raise BundleError("the rescorer was not made for this lexicon; fetch the bundle again")
         self._search, self._rescorer = search, rescorer
 
-    def weigh(self, settled: Sequence[int], options: SearchOptions) -> None:
-        """Weigh the alternatives behind these settled words; all others are dropped."""
+    def weigh(self, settled: Sequence[int], options: SearchOptions, before: Foregoing | None = None) -> None:
+        """Weigh the alternatives behind these settled words; all others are dropped.
+
+        `before`: what was said before the pause that they follow on, where they may go on with its sentence.
+        """
         found = self._search.alternatives(options.alternatives)
         if len(found) < 2:
             return
         sentences = [[*settled, *labels] for _, labels, _ in found]
+        opinions = [self._opinions(sentences, START, (), options)]
+        if before is not None:
+            amid = self._opinions(sentences, before.context, before.labels, options)
+            opinions = [
+                [(ngrams + before.fresh, both + before.fresh) for ngrams, both in opinions[0]],
+                [(ngrams + before.carried, both + before.carried) for ngrams, both in amid],
+            ]
+        scores = []
+        for (_, _, score), *told in zip(found, *opinions, strict=True):
+            gain = max(both for _, both in told) - max(ngrams for ngrams, _ in told)
+            scores.append(score + options.lm_weight * gain)
+        self._search.keep([number for number, _, _ in found], scores)
+
+    def _opinions(
+        self, sentences: Sequence[Sequence[int]], context: int, before: Sequence[int], options: SearchOptions
+    ) -> list[tuple[float, float]]:
+        """Log10 probability of each sentence behind these words in their context: the n-grams', and the mixture's."""
         known = {
             label: self._search.base(label) for label in {label for words in sentences for label in words}
         }
-        told = self._rescorer.scores([[known[label] for label in words] for words in sentences])
-        said = self._by_ngrams(sentences)
-        gains = [
-            sum(
-                gain(before, after, options.rescorer_share)
-                for label, before, after in zip([*words, 0], ours, theirs, strict=True)
-                if label < self._search.words
-            )
-            for words, ours, theirs in zip(sentences, said, told, strict=True)
-        ]
-        scores = [score + options.lm_weight * gain for (_, _, score), gain in zip(found, gains, strict=True)]
-        self._search.keep([number for number, _, _ in found], scores)
+        told = self._rescorer.scores([[*before, *(known[label] for label in words)] for words in sentences])
+        said = self._by_ngrams(sentences, context)
+        opinions = []
+        for words, ours, theirs in zip(sentences, said, told, strict=True):
+            both = [
+                mixed(one, other, options.rescorer_share) if label < self._search.words else one
+                for label, one, other in zip([*words, 0], ours, theirs[len(before) :], strict=True)
+            ]
+            opinions.append((sum(ours), sum(both)))
+        return opinions
 
-    def _by_ngrams(self, sentences: Sequence[Sequence[int]]) -> list[list[float]]:
+    def _by_ngrams(self, sentences: Sequence[Sequence[int]], first: int) -> list[list[float]]:
         """Log10 probabilities of all words and ends; sentences that begin alike are asked for once."""
         known: dict[tuple[int, int | None], tuple[float, int]] = {}
 
@@ -68,7 +87,7 @@ class SecondOpinion:
 
         out = []
         for words in sentences:
-            context, scores = START, []
+            context, scores = first, []
             for label in words:
                 score, context = ask(context, label)
                 scores.append(score)

@@ -44,6 +44,7 @@ def search_options(settings: Settings, bundle: Bundle) -> SearchOptions:
         lm_order=wanted.lm_order,
         alternatives=wanted.alternatives if info.rescorer else 0,
         rescorer_share=info.rescorer_share,
+        goes_on=info.goes_on,
     )
 
 

@@ -75,10 +75,10 @@ class DeferredDecoder:
         self._decoder, self._loaded = decoder, None
         self._rows, self._count = self._rows[:0], 0
 
-    def begin(self) -> None:
+    def begin(self, *, goes_on: bool = False) -> None:
         """Start an utterance."""
         if self.ready:
-            self.wait().begin()
+            self.wait().begin(goes_on=goes_on)
         else:
             self._count = 0
 

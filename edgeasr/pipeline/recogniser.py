@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edgeasr.encoder import Encoder
 
 _FRAME_SECONDS = FRAME_SAMPLES / SAMPLE_RATE
+_LONGEST_PAUSE = 3.0  # seconds from the end of a final after which no sentence goes on
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Recogniser:
         self._rows = 0  # of the stretch, given to the decoder
         self._first_row = 0  # of the utterance, within the stretch
         self._last_words: tuple[str, ...] = ()
+        self._told_until = -math.inf  # end of the last final in the stream's seconds
         self.rejected = 0
         self.speech_seconds = 0.0
 
@@ -103,6 +106,7 @@ class Recogniser:
             self._hop(self._tail)
         if self._in_stretch:
             self._end_stretch(flush=True)
+        self._told_until = -math.inf
         self._parts.gate.reset()
         self._parts.logmel.reset()
         if self._parts.vad:
@@ -146,13 +150,12 @@ class Recogniser:
         parts = self._parts
         parts.encoder.reset()
         parts.normaliser.reset()
-        parts.decoder.begin()
         self._quietest.fill(np.inf)
         self._in_stretch = True
         self._rows_to_drop = self._lag_rows
         self._stretch_frame = first_frame
-        self._rows = self._first_row = 0
-        self._last_words = ()
+        self._rows = 0
+        self._begin_utterance()
 
     def _end_stretch(self, *, flush: bool) -> None:
         if flush and np.isfinite(self._quietest).all():
@@ -193,11 +196,17 @@ class Recogniser:
                 begin = self._seconds(self._first_row)
                 end = self._seconds(self._rows)
                 self._updates.append(Final(words, begin, end, self.heard, hypothesis.confidence, reason))
+                self._told_until = end
             else:
                 self.rejected += 1
-        self._parts.decoder.begin()
+                self._told_until = -math.inf
+        self._begin_utterance()
+
+    def _begin_utterance(self) -> None:
         self._first_row = self._rows
         self._last_words = ()
+        pause = self._seconds(self._rows) - self._told_until
+        self._parts.decoder.begin(goes_on=pause <= _LONGEST_PAUSE)
 
     def _tell_partial(self) -> None:
         hypothesis = self._parts.decoder.partial()

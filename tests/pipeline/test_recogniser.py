@@ -46,10 +46,12 @@ class RunDecoder:
     """A word for each run of unit 1."""
 
     def __init__(self) -> None:
+        self.begun: list[bool] = []
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, *, goes_on: bool = False) -> None:
         self._units: list[bool] = []
+        self.begun.append(goes_on)
 
     def step(self, log_probs: np.ndarray) -> None:
         self._units += (log_probs.argmax(axis=1) == 1).tolist()
@@ -64,8 +66,7 @@ class RunDecoder:
         return Hypothesis(self._words())
 
     def finish(self) -> Hypothesis:
-        words = self._words()
-        self.begin()
+        words, self._units = self._words(), []
         return Hypothesis(words, 0.0, len(words))
 
     @property
@@ -74,14 +75,16 @@ class RunDecoder:
         return (len(self._units) - 1 - (int(spoken[-1]) if len(spoken) else -1)) * 0.03
 
 
-def recogniser(*, vad: bool = True, after_speech: float = 0.8, longest: float = 20.0) -> Recogniser:
+def recogniser(
+    decoder: RunDecoder | None = None, *, vad: bool = True, after_speech: float = 0.8, longest: float = 20.0
+) -> Recogniser:
     parts = RecogniserParts(
         LogMel(max_frames=HOP),
         Vad(hop_frames=HOP) if vad else None,
         Gate(GateConfig(enabled=vad, pre_roll=0.4, hang_over=1.5), hop_frames=HOP),
         Normaliser(NormaliserConfig((0.0,) * MELS, (1.0,) * MELS, prior_frames=10**9, memory_frames=10**9)),
         LevelEncoder(),
-        RunDecoder(),
+        decoder or RunDecoder(),
         Endpointer(EndpointRules(after_speech=after_speech, max_utterance=longest)),
     )
     return Recogniser(parts)
@@ -128,6 +131,26 @@ def test_two_utterances_in_one_stretch_are_two_finals_and_lose_nothing_between()
     _, finals = run(subject, audio((2.0, False), (1.0, True), (1.0, False), (1.0, True), (3.0, False)))
     assert [round(f.words[0].start, 1) for f in finals] == pytest.approx([2.0, 4.0], abs=0.15)
     assert all(f.words[-1].end - f.words[0].start == pytest.approx(1.0, abs=0.15) for f in finals)
+
+
+@pytest.mark.parametrize(("pause", "may_go_on"), [(1.2, True), (2.0, True), (4.5, False)])
+def test_a_sentence_may_go_on_behind_a_short_pause_and_not_behind_a_long_one(
+    pause: float, may_go_on: bool
+) -> None:
+    decoder = RunDecoder()
+    run(recogniser(decoder), audio((2.0, False), (1.5, True), (pause, False), (1.5, True), (3.0, False)))
+    before_anything, *after_the_first_final = decoder.begun[1:]
+    assert not before_anything
+    assert all(after_the_first_final) == may_go_on
+
+
+def test_another_stream_goes_on_with_no_sentence() -> None:
+    decoder = RunDecoder()
+    subject = recogniser(decoder)
+    for _ in range(2):
+        decoder.begun.clear()
+        run(subject, audio((0.5, True)))
+        assert decoder.begun[0] is False
 
 
 def test_speech_to_the_very_end_of_a_file_is_flushed_through_the_look_ahead() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ pytest.importorskip("numba")
 
 import torch
 
-from tools.acoustic.criterion import Weights, losses
+from tools.acoustic.criterion import Weights, disagreement, losses
 from tools.acoustic.dataset import Batch
 from tools.acoustic.network import Network, NetworkConfig
 from tools.acoustic.train import grown
@@ -70,3 +72,20 @@ def test_a_wider_network_starts_as_the_narrower_one() -> None:
     wide.eval()
     with torch.no_grad():
         torch.testing.assert_close(wide(features)[0], narrow(features)[0])
+
+
+def test_two_distortions_of_an_utterance_are_to_agree() -> None:
+    """Only where they differ, only within the utterance, and neither follows the other alone."""
+    one = torch.randn(1, STEPS, UNITS, generator=torch.Generator().manual_seed(3))
+    other = one.clone()
+    other[:, 10] += torch.arange(UNITS)
+    other[:, STEPS - 2 :] += torch.arange(UNITS)  # behind the shorter one's end
+    twice = replace(batch(has_labels=False), steps=torch.tensor([STEPS - 4, STEPS - 4]), pairs=1)
+    logits = torch.cat([one, other]).requires_grad_()
+    apart = disagreement(logits, twice, 2)
+    apart.backward()
+    assert logits.grad is not None
+    assert float(apart.detach()) > 0.0
+    assert {int(step) for step in (logits.grad.abs().sum(dim=(0, 2)) > 1e-6).nonzero()} == {10}
+    assert all(float(row.abs().sum()) > 0.0 for row in logits.grad)
+    assert float(disagreement(torch.cat([one, one]), twice, 2)) == pytest.approx(0.0, abs=1e-6)

@@ -12,6 +12,7 @@ import torch
 from edgeasr.decoder import Rescorer
 from tools.lm.neural.export import arrays
 from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
+from tools.lm.neural.opened import known_words, open_into
 from tools.lm.neural.texts import drawn, encode, frequent, numbered
 from tools.lm.sources import Source
 
@@ -93,3 +94,30 @@ def test_the_commonest_words_are_kept_by_weight() -> None:
         "new",
         "old",
     ]
+
+
+@torch.no_grad()
+def test_a_larger_network_goes_on_where_the_file_stopped(network: WordNetwork) -> None:
+    lexicon = ["unheard", *WORDS[::-1]]
+    stored = arrays(network, WORDS, lexicon)
+    words = known_words(stored, lexicon)
+    assert sorted(words) == sorted(WORDS)
+    larger = WordNetwork(len(words) + 2, 64, 192, 4)
+    sample = torch.randint(2, len(words) + 2, (40, 32))
+    open_into(larger, stored, sample)
+    numbers = numbered(words)
+    sentence = [lexicon[place] for place in (3, 17, 5, 60, 44, 1)]
+    known = torch.tensor([END, *(numbers[word] for word in sentence)])
+    wanted = Rescorer(stored).scores([[lexicon.index(word) for word in sentence]])[0]
+    states = larger.eval()(known[None])[0]
+    following = torch.tensor([*known[1:], END])
+    found = (states * larger.embedding(following)).sum(-1) + larger.bias[following]
+    assert found.numpy() / np.log(10) == pytest.approx(wanted, abs=2e-3)
+    apart = (larger.train()(sample) - larger.eval()(sample)).abs().mean()
+    assert apart < 0.02, "and so while it trains, as far as bfloat16 tells"
+
+
+def test_another_lexicons_file_is_refused(network: WordNetwork) -> None:
+    stored = arrays(network, WORDS, WORDS)
+    with pytest.raises(ValueError, match="take the bundle's own"):
+        known_words(stored, WORDS[1:])

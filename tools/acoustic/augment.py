@@ -73,18 +73,16 @@ class Augmenter:
     ) -> None:
         self._config, self._noises, self._rooms, self._rng = config, noises, rooms, rng
 
-    def signal(self, logmel: Frames, lag_frames: int) -> tuple[Frames, int]:
-        """Distort what the microphone would hear, and add silence before and after (at least the lag).
+    def edges(self, lag_frames: int) -> tuple[int, int]:
+        """Draw how many frames of silence to add before speech, a multiple of three, and after it, at least the lag."""
+        rng, most = self._rng, self._config.edge_frames
+        return 3 * int(rng.integers(0, most // 3 + 1)), lag_frames + int(rng.integers(0, most + 1))
 
-        Returns the frames and how many of them were added before, a multiple of three.
-        """
+    def signal(self, logmel: Frames, edges: tuple[int, int]) -> Frames:
+        """Distort what the microphone would hear, with so many frames of silence before and after."""
         rng, config = self._rng, self._config
         x = self._pitch(logmel) if rng.random() < config.pitch else logmel.copy()
         quiet = np.percentile(x, 5, axis=0)
-        edges = [
-            3 * int(rng.integers(0, config.edge_frames // 3 + 1)),
-            lag_frames + int(rng.integers(0, config.edge_frames + 1)),
-        ]
         before, after = (
             quiet + rng.standard_normal((n, x.shape[1]), dtype=np.float32) * np.float32(0.6) for n in edges
         )
@@ -101,7 +99,7 @@ class Augmenter:
             x[:, int(rng.integers(x.shape[1] * 5 // 8, x.shape[1])) :] = -20.0
         x += np.float32(rng.uniform(*config.gain_db) * DECIBEL)
         np.maximum(x, np.float32(np.log(_POWER_FLOOR)), out=x)
-        return x.astype(np.float32), edges[0]
+        return x.astype(np.float32)
 
     def tempo(self, logmel: Frames) -> Frames:
         """Speak faster or slower, now and then: frames in between the given ones, at the same pitch."""

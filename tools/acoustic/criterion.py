@@ -22,10 +22,12 @@ class Weights:
     """How much each criterion counts.
 
     `states`: of the phone states' cross-entropy, a step; the others count a target unit. `mmi`: of the denominator.
+    `agreement`: between two distortions of an utterance.
     """
 
     states: float
     mmi: float = 0.0
+    agreement: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def losses(  # noqa: PLR0913, PLR0917
     total, states_right = heard, float("nan")
     if weights.mmi:
         total = total + weights.mmi * against(logits, batch, lag, follows)
+    if weights.agreement and batch.pairs:
+        total = total + weights.agreement * disagreement(logits, batch, lag)
     if (batch.labels >= 0).any():
         guessed = framewise[:, lag:].float().flatten(0, 1)
         known = batch.labels[:, : framewise.shape[1] - lag].flatten().to(guessed.device)
@@ -76,6 +80,21 @@ def against(logits: Tensor, batch: Batch, lag: int, follows: np.ndarray) -> Tens
     log_probs = functional.log_softmax(logits[:, lag:].float(), dim=-1).transpose(0, 1)
     totals: Tensor = Denominator.apply(log_probs, batch.steps - lag, follows)  # type: ignore[no-untyped-call]
     return totals.sum() / batch.lengths.sum()
+
+
+def disagreement(logits: Tensor, batch: Batch, lag: int) -> Tensor:
+    """How differently the network takes two distortions of an utterance, a target unit.
+
+    Relative entropy of each against the other, which is held fixed (Yao et al. 2025, "CR-CTC: consistency
+    regularization on CTC").
+    """
+    count = batch.pairs
+    log_probs = functional.log_softmax(logits[: 2 * count, lag:].float(), dim=-1)
+    one, other = log_probs[:count], log_probs[count:]
+    valid = torch.arange(one.shape[1])[None, :] < (batch.steps[:count] - lag)[:, None]
+    apart = functional.kl_div(one, other.detach(), reduction="none", log_target=True).sum(-1)
+    apart = apart + functional.kl_div(other, one.detach(), reduction="none", log_target=True).sum(-1)
+    return 0.5 * (apart * valid.to(apart.device)).sum() / batch.lengths[:count].sum()
 
 
 def edit_distance(a: list[int], b: list[int]) -> int:

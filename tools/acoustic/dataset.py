@@ -75,6 +75,7 @@ class Batch:
     """float32[batch, frames, mels], valid steps, unit targets end to end, and how many each utterance has.
 
     `labels`: int64[batch, steps], the phone state of each step where it is known, else -1; see `align`.
+    `pairs`: the first so many utterances come once more, otherwise distorted, as the next so many.
     """
 
     features: torch.Tensor
@@ -83,6 +84,7 @@ class Batch:
     lengths: torch.Tensor
     parts: tuple[str, ...]
     labels: torch.Tensor
+    pairs: int = 0
 
 
 class BatchSet(Dataset[Batch]):
@@ -119,6 +121,8 @@ class BatchSet(Dataset[Batch]):
         self._plain: list[Utterance] = []
         self.thin: dict[str, float] = {}
         """Share of a part's utterances that an epoch takes, where it is not all of them."""
+        self.twice = False
+        """Whether a batch holds each utterance twice, each time distorted anew."""
         self.speed_shares: list[float] | None = None
         """How often each table (speed) is drawn; evenly if not set."""
         self._batches: list[list[tuple[int, int]]] = []
@@ -168,7 +172,7 @@ class BatchSet(Dataset[Batch]):
         items.sort()
         batches: list[list[tuple[int, int]]] = [[]]
         for frames, speed, index in items:
-            if batches[-1] and (len(batches[-1]) + 1) * frames > self._batch_frames:
+            if batches[-1] and (len(batches[-1]) + 1) * frames * (1 + self.twice) > self._batch_frames:
                 batches.append([])
             batches[-1].append((speed, index))
         if not short_first:
@@ -190,7 +194,7 @@ class BatchSet(Dataset[Batch]):
         """Build one batch."""
         rng = np.random.default_rng((self._seed, number))
         augmenter = Augmenter(self._augment, self._noises, self._rooms, rng) if self._augment else None
-        frames, targets, parts = [], [], []
+        frames, others, targets, parts = [], [], [], []
         known: list[tuple[int, NDArray[np.int64]]] = []
         for speed, index in self._batches[number]:
             utterance = self._tables[speed][index]
@@ -199,13 +203,19 @@ class BatchSet(Dataset[Batch]):
             if augmenter:
                 raw = augmenter.tempo(raw)
                 spoken = len(raw)
-                raw, before = augmenter.signal(raw, self._lag)
+                edges = augmenter.edges(self._lag)
+                before = edges[0]
+                if self.twice:
+                    others.append(augmenter.signal(raw, edges))
+                raw = augmenter.signal(raw, edges)
             else:
                 raw = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], self._lag, axis=0)])
             known.append((before // 3, self._labels(spoken, index)))
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)
+        if others:
+            frames, known, targets, parts = frames + others, known * 2, targets * 2, parts * 2
         # Beside one long utterance the row would be padding for the most part.
         if augmenter and self._augment and len(frames) > 1 and rng.random() < self._augment.silent_rows:
             frames.append(augmenter.noise_alone(min(500, max(len(f) for f in frames)), frames[0].shape[1]))
@@ -220,11 +230,7 @@ class BatchSet(Dataset[Batch]):
         if augmenter:
             for row, item in enumerate(frames):
                 augmenter.masks(features[row, : len(item)])
-        steps = np.full((len(frames), longest // 3), -1, dtype=np.int64)
-        for row, (start, labels) in enumerate(known):
-            if len(labels) and labels[0] >= 0:
-                steps[row, : len(frames[row]) // 3] = SILENCE
-                steps[row, start : start + len(labels)] = labels
+        steps = _placed(known, [len(f) // 3 for f in frames], longest // 3)
         return Batch(
             torch.from_numpy(features),
             torch.tensor([len(f) // 3 for f in frames]),
@@ -232,4 +238,15 @@ class BatchSet(Dataset[Batch]):
             torch.tensor([len(t) for t in targets]),
             tuple(parts),
             torch.from_numpy(steps),
+            len(others),
         )
+
+
+def _placed(known: list[tuple[int, NDArray[np.int64]]], lengths: list[int], steps: int) -> NDArray[np.int64]:
+    """Labels of each row from where its speech begins; silence around them, and -1 where none is known."""
+    placed = np.full((len(lengths), steps), -1, dtype=np.int64)
+    for row, (start, labels) in enumerate(known):
+        if len(labels) and labels[0] >= 0:
+            placed[row, : lengths[row]] = SILENCE
+            placed[row, start : start + len(labels)] = labels
+    return placed

@@ -49,7 +49,7 @@ def calibration(
     for index, item in enumerate(chosen):
         frames = array[item.first : item.first + item.frames].astype(np.float32)
         if index % 2:
-            frames = augmenter.signal(frames, lag)[0]
+            frames = augmenter.signal(frames, augmenter.edges(lag))
         out.append(Normaliser(normaliser).process(frames))
     return out
 

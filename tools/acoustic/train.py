@@ -122,6 +122,7 @@ class Trainer:
             AugmentConfig(tempo=args.tempo),
             noises, [stored[name] for name in stored.files],
         )  # fmt: skip
+        self.train_set.twice = bool(args.agreement)
         if (args.features / "states-train-1.npy").exists():
             self.train_set.use_alignment(args.features, UNITS)
         self.follows = trigram((t for t in self.train_set.targets() if t), self.config.units)
@@ -200,7 +201,8 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.args.bf16):
             logits, framewise, middle = self.model.all_logits(batch.features.to(self.device))
         guide = self.args.guide * (1.0 - (1.0 - _GUIDE_AT_END) * done)
-        weights = Weights(guide, self.args.mmi if done >= self.args.mmi_from else 0.0)
+        mmi = self.args.mmi if done >= self.args.mmi_from else 0.0
+        weights = Weights(guide, mmi, self.args.agreement)
         loss = losses(logits, framewise, batch, lag, weights, self.follows)
         self.frames_right = loss.states_right
         total = loss.total

@@ -37,6 +37,7 @@ _CHOICES = {
     "tokens": (),
     "threshold": (),
     "rescorer_share": (),
+    "goes_on": (),
 }
 
 

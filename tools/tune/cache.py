@@ -58,7 +58,7 @@ class Recorder:
         self._step_seconds = step_seconds
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, *, goes_on: bool = False) -> None:  # noqa: ARG002 - as the real ones
         """Start a segment."""
         self._rows: list[NDArray[np.float32]] = []
         self._blanks = 0

@@ -34,6 +34,7 @@ class Point:
     tokens: int
     threshold: float
     rescorer_share: float = 0.0
+    goes_on: float = 0.0
     is_greedy: bool = False
 
     @classmethod
@@ -48,6 +49,7 @@ class Point:
             wanted.beam_tokens,
             wanted.beam_threshold,
             info.rescorer_share,
+            info.goes_on,
             wanted.mode is DecoderMode.GREEDY,
         )
 
@@ -81,6 +83,7 @@ class Decoding:
             word_score=point.word_score,
             blank_penalty=point.blank_penalty,
             rescorer_share=point.rescorer_share,
+            goes_on=point.goes_on,
         )
         coefficients = {**manifest.confidence, **(confidence or {})}
         bundle = replace(self._bundle, manifest=replace(manifest, decoder=tuned, confidence=coefficients))
@@ -111,8 +114,8 @@ class Decoding:
 def finals(decoder: BeamDecoder, utterance: Utterance) -> list[tuple[list[str], tuple[Evidence, ...]]]:
     """Decode an utterance's segments, each to its words and what their confidences rest on."""
     found = []
-    for segment in utterance.segments:
-        decoder.begin()
+    for number, segment in enumerate(utterance.segments):
+        decoder.begin(goes_on=number > 0)
         decoder.step(segment)
         texts = [word.text for word in decoder.finish().words]
         found.append((texts, decoder.evidence))

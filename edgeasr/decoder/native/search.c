@@ -129,12 +129,22 @@ failed:
     return -1;
 }
 
-EDGEASR_API void edgeasr_search_begin(search *s) {
+/* Begin an utterance: with a new sentence or, unless `context` is 0, also amid one, in that context of
+ * `edgeasr_search_language`; `fresh` and `carried`: log10 of the chance of each. */
+EDGEASR_API void edgeasr_search_begin(search *s, uint32_t context, float fresh, float carried) {
     s->trace.used = s->trace.settled = 0;
     s->is_certain = 0;
-    uint32_t start = s->has_ngrams && s->options.lm_weight != 0.0f ? ngrams_start(&s->ngrams) : 0;
-    s->hyps[0] = (hypothesis){0.0f, 0, s->has_ngrams ? ngrams_cut(&s->ngrams, start, s->options.lm_order) : 0, 0, -1, 0};
+    int has_say = s->has_ngrams && s->options.lm_weight != 0.0f;
+    uint32_t start = has_say ? ngrams_cut(&s->ngrams, ngrams_start(&s->ngrams), s->options.lm_order) : 0;
+    s->hyps[0] = (hypothesis){0.0f, 0, start, 0, -1, 0};
     s->count = 1;
+    if (!context || !has_say || context - 1 >= s->ngrams.contexts) return;
+    uint32_t amid = ngrams_cut(&s->ngrams, context - 1, s->options.lm_order);
+    if (amid == start || s->options.beam < 2) return;
+    int first = carried > fresh;
+    s->hyps[first] = (hypothesis){s->options.lm_weight * fresh, 0, start, 0, -1, 0};
+    s->hyps[!first] = (hypothesis){s->options.lm_weight * carried, 0, amid, 0, -1, 0};
+    s->count = 2;
 }
 
 /* Of equals the one found first, lest C libraries differ. */

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from tools.lm.corpus import read_transcripts
 from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
+from tools.lm.neural.opened import known_words, open_into
 from tools.lm.neural.texts import Text, drawn, encode, frequent, numbered
 from tools.lm.sources import gather
 
@@ -61,7 +62,10 @@ def main() -> None:
     parser.add_argument("--lexicon", type=Path, default=Path("work/lm/lexicon.txt"))
     parser.add_argument("--text", type=Path, nargs="*", default=[], help="as for tools.lm")
     parser.add_argument("--out", type=Path, default=Path("work/neural"))
-    parser.add_argument("--weights", type=Path, help="a checkpoint of the same sizes to go on from")
+    parser.add_argument(
+        "--weights", type=Path,
+        help="what to go on from: a checkpoint of the same sizes, or a bundle's rescorer.npz of these or smaller ones",
+    )  # fmt: skip
     parser.add_argument(
         "--shares", nargs="*", default=[], metavar="TEXT=TIMES", help="how often a pass takes a text"
     )
@@ -94,11 +98,16 @@ class Training:
         sources = gather(args.shared, texts=args.text)
         with args.lexicon.open(encoding="utf-8") as lines:
             lexicon = list(dict.fromkeys(line.partition("\t")[0] for line in lines))
-        started = torch.load(args.weights, weights_only=True) if args.weights else None
+        opened = args.weights is not None and args.weights.suffix == ".npz"
+        started = torch.load(args.weights, weights_only=True) if args.weights and not opened else None
+        stored = dict(np.load(args.weights)) if opened else {}
         shares = SHARES | {
             name: float(times) for name, _, times in (one.partition("=") for one in args.shares)
         }
-        self.words = started["words"] if started else frequent(sources, shares, lexicon, args.words)
+        if stored:
+            self.words = known_words(stored, lexicon)
+        else:
+            self.words = started["words"] if started else frequent(sources, shares, lexicon, args.words)
         numbers = numbered(self.words)
         self.texts = [encode(source.everything(), numbers) for source in sources]
         self.shares = [shares.get(source.name, 1.0) for source in sources]
@@ -118,6 +127,10 @@ class Training:
             self.network.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
         if started:
             self.network.load_state_dict(started["network"])
+        if stored:
+            few = drawn(self.texts, [share / 300 for share in self.shares], np.random.default_rng(args.seed))
+            whole = len(few) // _STEPS * _STEPS
+            open_into(self.network, stored, torch.from_numpy(few[:whole].astype(np.int64)).view(-1, _STEPS))
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
