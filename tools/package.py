@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--word-score", type=float, default=0.0)
     parser.add_argument("--blank-penalty", type=float, default=0.0)
     parser.add_argument("--rescorer-share", type=float, default=0.5)
-    parser.add_argument("--goes-on", type=float, default=0.0)
+    parser.add_argument("--goes-on", type=float, default=0.1, help="see `SearchOptions`")
     args = parser.parse_args()
     if args.tuned:
         best = json.loads(args.tuned.read_text(encoding="utf-8"))["best"]
