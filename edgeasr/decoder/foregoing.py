@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edgeasr.decoder.search import Search
 
 _REMEMBERED: Final = 16  # words: as far back as anything looks
+_SIGHT: Final = 8  # words behind which no n-gram can tell any more what came before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ class Foregoing:
 
     def opens(self, search: Search, labels: Sequence[int]) -> int:
         """Return the context in which these words are likelier to follow: a sentence's start, or the one carried."""
-        amid = self.carried + said(search, self.context, labels)
-        return self.context if amid > self.fresh + said(search, START, labels) else START
+        few = labels[:_SIGHT]
+        amid = self.carried + said(search, self.context, few)
+        return self.context if amid > self.fresh + said(search, START, few) else START
 
 
 def said(search: Search, context: int, labels: Sequence[int]) -> float:
