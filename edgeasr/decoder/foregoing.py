@@ -33,9 +33,10 @@ class Foregoing:
     def of(cls, search: Search, labels: Sequence[int], goes_on: float) -> Foregoing | None:
         """Remember an utterance's words; `goes_on`: how likely a pause is amid a sentence, against one at its end.
 
-        None where there are none, or where no pause is taken to be amid a sentence.
+        `labels`: words of the lexicon, -1 for others; what stands before one of these is forgotten. None where there
+        are none, or where no pause is taken to be amid a sentence.
         """
-        known = [search.base(label) for label in labels[-_REMEMBERED:]]
+        known = list(labels[-_REMEMBERED:])
         unknown = max((place for place, label in enumerate(known) if label < 0), default=-1)
         known = known[unknown + 1 :]
         if not known or goes_on <= 0:

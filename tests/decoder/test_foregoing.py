@@ -63,14 +63,13 @@ def test_partials_know_what_came_before(lm: Path) -> None:
     assert search.partial().text == "read"
 
 
-def test_the_second_opinion_hears_the_whole_sentence(lm: Path) -> None:
-    """A rescorer that gives every word the same leaves the n-grams' order, before and behind the pause."""
-    rescorer = Rescorer(network(dict.fromkeys(WORDS, -2.5)))
-    options = replace(OPTIONS, goes_on=0.1, rescorer_share=0.5)
-    model = load_language_model(lm)
+@pytest.mark.parametrize(("red", "final"), [(-2.5, "read"), (0.0, "red")])
+def test_the_second_opinion_weighs_the_whole_sentence(lm: Path, red: float, final: str) -> None:
+    """It is set against what the n-grams said amid the sentence, not against what they say at one's start."""
+    rescorer, model = Rescorer(network(dict.fromkeys(WORDS, -2.5) | {"red": red})), load_language_model(lm)
+    options = replace(OPTIONS, goes_on=0.1, rescorer_share=0.5 if red else 0.9)
     search = BeamDecoder(lexicon(), model, step_seconds=STEP, options=options, rescorer=rescorer)
-    assert said(search, "_ T UW _", "_ R EH D _") == ["to", "read"]
-    assert said(search, "_ T UW _", "_ R EH D _", goes_on=False) == ["to", "red"]
+    assert said(search, "_ T UW _", "_ R EH D _") == ["to", final]
 
 
 def test_chances_of_both_add_up(lm: Path) -> None:

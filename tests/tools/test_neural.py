@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from edgeasr.decoder import Rescorer
+from edgeasr.errors import UsageError
 from tools.lm.neural.export import arrays
 from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
 from tools.lm.neural.opened import known_words, open_into
@@ -119,5 +120,5 @@ def test_a_larger_network_goes_on_where_the_file_stopped(network: WordNetwork) -
 
 def test_another_lexicons_file_is_refused(network: WordNetwork) -> None:
     stored = arrays(network, WORDS, WORDS)
-    with pytest.raises(ValueError, match="take the bundle's own"):
+    with pytest.raises(UsageError, match="take the bundle's own"):
         known_words(stored, WORDS[1:])

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from edgeasr.decoder.rescorer import END, UNKNOWN
+from edgeasr.errors import UsageError
 from tools.acoustic.grown import grown
 from tools.acoustic.network import normalised_rows
 
@@ -24,11 +25,11 @@ _MARKS = END + 1
 
 
 def known_words(arrays: dict[str, NDArray[np.generic]], lexicon: Sequence[str]) -> list[str]:
-    """Words that a `rescorer.npz` knows, in the order of their numbers; ValueError where it is another lexicon's."""
+    """Words that a `rescorer.npz` knows, in the order of their numbers; UsageError where it is another lexicon's."""
     numbers = arrays["numbers"].astype(np.int64)
     if len(numbers) != len(lexicon):
         msg = f"The rescorer is for {len(numbers)} words, the lexicon has {len(lexicon)}: take the bundle's own."
-        raise ValueError(msg)
+        raise UsageError(msg)
     place = {int(number): index for index, number in enumerate(numbers) if number != UNKNOWN}
     return [lexicon[place[number]] for number in range(_MARKS, len(arrays["bias"]))]
 
