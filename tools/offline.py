@@ -24,7 +24,7 @@ from edgeasr.errors import EdgeasrError
 from edgeasr.frontend import Normaliser, NormaliserConfig
 from edgeasr.settings import load
 from tools.acoustic.keep import read_checkpoint
-from tools.acoustic.network import STRIDE, Network, NetworkConfig
+from tools.acoustic.network import Network, NetworkConfig
 from tools.acoustic.prepare import features
 from tools.tune.cache import Utterance, load_utterances
 from tools.tune.search import Decoding, Point, Score
@@ -56,7 +56,7 @@ class FloatNetwork:
         config = self._network.config
         raw = features(samples).astype(np.float32)
         length = len(raw) + config.lookahead_frames
-        whole = -(-length // STRIDE) * STRIDE
+        whole = -(-length // config.stride) * config.stride
         x = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], whole - len(raw), axis=0)])[:, None].copy()
         Normaliser(self._normaliser, (1,)).process(x)
         logits = self._network(torch.from_numpy(np.ascontiguousarray(x.transpose(1, 0, 2))))[0]

@@ -17,7 +17,6 @@ from edgeasr.bundle import FORMAT, Bundle, write_checksums
 from edgeasr.decoder import Lexicon
 from edgeasr.encoder import open_encoder
 from edgeasr.frontend import LogMelConfig
-from tools.acoustic.network import STRIDE
 from tools.acoustic.quantise import load
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def manifest(args: argparse.Namespace, files: dict[str, str]) -> dict[str, dict[
     encoder = {
         "file": "encoder.tflite",
         "hop_frames": args.hop,
-        "stride": STRIDE,
+        "stride": network.stride,
         "lookahead_frames": network.lookahead_frames,
         "units": network.units,
         "states": network.blocks + 2,

@@ -73,10 +73,10 @@ class Augmenter:
     ) -> None:
         self._config, self._noises, self._rooms, self._rng = config, noises, rooms, rng
 
-    def edges(self, lag_frames: int) -> tuple[int, int]:
-        """Draw how many frames of silence to add before speech, a multiple of three, and after it, at least the lag."""
+    def edges(self, lag_frames: int, stride: int = 3) -> tuple[int, int]:
+        """Draw how many frames of silence to add before speech, whole steps, and after it, at least the lag."""
         rng, most = self._rng, self._config.edge_frames
-        return 3 * int(rng.integers(0, most // 3 + 1)), lag_frames + int(rng.integers(0, most + 1))
+        return stride * int(rng.integers(0, most // stride + 1)), lag_frames + int(rng.integers(0, most + 1))
 
     def signal(self, logmel: Frames, edges: tuple[int, int]) -> Frames:
         """Distort what the microphone would hear, with so many frames of silence before and after."""

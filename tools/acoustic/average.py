@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeasr.errors import EdgeasrError, UsageError
 from tools.acoustic.keep import read_checkpoint, write_checkpoint
+from tools.acoustic.network import NetworkConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,8 @@ def averaged(checkpoints: Sequence[dict[str, Any]], shares: Sequence[float]) -> 
     """Return the last checkpoint with all of them's weights averaged; UsageError where the networks differ."""
     last = checkpoints[-1]
     for other in checkpoints:
-        if any(other[name] != last[name] for name in ("network", "units", "prior_mean", "scale")):
+        is_same_network = NetworkConfig(**other["network"]) == NetworkConfig(**last["network"])
+        if not is_same_network or any(other[name] != last[name] for name in ("units", "prior_mean", "scale")):
             raise UsageError("only checkpoints of one network and one normaliser can be averaged")
     if len(shares) != len(checkpoints) or abs(sum(shares) - 1.0) > 1e-6:
         raise UsageError("give a share for each checkpoint, 1 in all")

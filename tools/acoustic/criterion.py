@@ -13,6 +13,8 @@ from torch.nn import functional
 from tools.acoustic.mmi import Denominator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tools.acoustic.dataset import Batch, BatchSet
     from tools.acoustic.network import Network
 
@@ -111,8 +113,9 @@ def edit_distance(a: list[int], b: list[int]) -> int:
 
 
 @torch.no_grad()
-def phone_errors(model: Network, data: BatchSet) -> dict[str, float]:
-    """Greedy phone error rate by part."""
+def phone_errors(model: Network, data: BatchSet, bases: Sequence[int] | None = None) -> dict[str, float]:
+    """Greedy phone error rate by part; `bases`: the phone that each unit, blank first, counts as."""
+    counted = list(range(model.config.units)) if bases is None else bases
     model.eval()
     wrong: dict[str, int] = {}
     total: dict[str, int] = {}
@@ -122,12 +125,12 @@ def phone_errors(model: Network, data: BatchSet) -> dict[str, float]:
         offset = 0
         for row, part in enumerate(batch.parts):
             length = int(batch.lengths[row])
-            target = batch.targets[offset : offset + length].tolist()
+            target = [counted[u] for u in batch.targets[offset : offset + length].tolist()]
             offset += length
             path = torch.unique_consecutive(
                 best[row, model.config.lag_steps : int(batch.steps[row])]
             ).tolist()
-            wrong[part] = wrong.get(part, 0) + edit_distance([u for u in path if u], target)
+            wrong[part] = wrong.get(part, 0) + edit_distance([counted[u] for u in path if u], target)
             total[part] = total.get(part, 0) + length
     model.train()
     return {part: round(wrong[part] / total[part], 4) for part in sorted(total)} | {

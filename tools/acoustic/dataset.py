@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from edgeasr.frontend import NormaliserConfig
 from tools.acoustic.augment import AugmentConfig, Augmenter
+from tools.acoustic.network import STRIDE
 from tools.acoustic.normalised import normalised
 
 if TYPE_CHECKING:
@@ -102,10 +103,11 @@ class BatchSet(Dataset[Batch]):
         augment: AugmentConfig | None,
         noises: list[NDArray[np.float32]] | None = None,
         rooms: list[NDArray[np.float32]] | None = None,
+        stride: int = STRIDE,
     ) -> None:
         self._arrays, self._tables, self._normaliser = arrays, tables, normaliser
         self._lag, self._augment = lag_frames, augment
-        self._batch_frames = batch_frames
+        self._batch_frames, self._stride = batch_frames, stride
         self._noises, self._rooms = noises or [], rooms or []
         # An utterance with a word that has no pronunciation is left out.
         self._targets: list[list[list[int]]] = [
@@ -151,7 +153,7 @@ class BatchSet(Dataset[Batch]):
         if self._states is None:
             return np.zeros(0, dtype=np.int64)
         plain = self._plain[index]
-        middles = (np.arange(frames // 3) * 3 + 1.5) * (plain.frames / frames)
+        middles = (np.arange(frames // self._stride) + 0.5) * (self._stride * plain.frames / frames)
         labels = self._states[plain.first + middles.astype(np.int64)].astype(np.int64)
         labels[labels == UNKNOWN] = -1
         return labels
@@ -167,7 +169,8 @@ class BatchSet(Dataset[Batch]):
             share = self.thin.get(self._tables[speed][index].part)
             if share is not None and rng.random() >= share:
                 continue
-            if frames // 3 >= 1.05 * len(self._targets[speed][index]) + 2 and self._targets[speed][index]:
+            units = len(self._targets[speed][index])
+            if units and frames // self._stride >= 1.05 * units + 2:
                 items.append((frames * (1.0 + 0.05 * rng.random()), int(speed), index))
         items.sort()
         batches: list[list[tuple[int, int]]] = [[]]
@@ -203,14 +206,14 @@ class BatchSet(Dataset[Batch]):
             if augmenter:
                 raw = augmenter.tempo(raw)
                 spoken = len(raw)
-                edges = augmenter.edges(self._lag)
+                edges = augmenter.edges(self._lag, self._stride)
                 before = edges[0]
                 if self.twice:
                     others.append(augmenter.signal(raw, edges))
                 raw = augmenter.signal(raw, edges)
             else:
                 raw = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], self._lag, axis=0)])
-            known.append((before // 3, self._labels(spoken, index)))
+            known.append((before // self._stride, self._labels(spoken, index)))
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)
@@ -221,7 +224,7 @@ class BatchSet(Dataset[Batch]):
             frames.append(augmenter.noise_alone(min(500, max(len(f) for f in frames)), frames[0].shape[1]))
             targets.append([])
             parts.append("noise")
-        longest = -(-max(len(f) for f in frames) // 48) * 48
+        longest = -(-max(len(f) for f in frames) // (16 * self._stride)) * 16 * self._stride
         batch = np.zeros((len(frames), longest, frames[0].shape[1]), dtype=np.float32)
         for row, item in enumerate(frames):
             batch[row, : len(item)] = item
@@ -230,10 +233,10 @@ class BatchSet(Dataset[Batch]):
         if augmenter:
             for row, item in enumerate(frames):
                 augmenter.masks(features[row, : len(item)])
-        steps = _placed(known, [len(f) // 3 for f in frames], longest // 3)
+        steps = _placed(known, [len(f) // self._stride for f in frames], longest // self._stride)
         return Batch(
             torch.from_numpy(features),
-            torch.tensor([len(f) // 3 for f in frames]),
+            torch.tensor([len(f) // self._stride for f in frames]),
             torch.tensor([u for t in targets for u in t]),
             torch.tensor([len(t) for t in targets]),
             tuple(parts),

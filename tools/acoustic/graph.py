@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from tools.acoustic.network import STRIDE, NetworkConfig
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from tools.acoustic.network import NetworkConfig
 
     Weights = Mapping[str, NDArray[np.float32]]
 
@@ -66,7 +66,7 @@ def fold(weights: Weights, config: NetworkConfig) -> dict[str, Layer]:
 
 
 class StreamingGraph(tf.Module):
-    """The folded network as one call: `hop` frames in, `hop / 3` rows of logits out, states carried over."""
+    """The folded network as one call: `hop` frames in, `hop / stride` rows of logits out, states carried over."""
 
     def __init__(self, weights: Weights, config: NetworkConfig, hop_frames: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class StreamingGraph(tf.Module):
         config = self.config
         bands = (config.mels - 3) // 2 + 1
         shapes: dict[str, tuple[int, ...]] = {
-            "state_00": (1, 2, config.mels, 1),
+            "state_00": (1, config.front_context, config.mels, 1),
             "state_01": (1, 2, bands, config.front),
         }
         for index in range(config.blocks):
@@ -103,7 +103,7 @@ class StreamingGraph(tf.Module):
             return joined
 
         x = extend(states[0], features)
-        x = self._convolve(x, "first", (STRIDE, 2), relu=True)
+        x = self._convolve(x, "first", (config.stride, 2), relu=True)
         x = extend(states[1], x)
         x = self._convolve(x, "second", (1, 2), relu=True)
         x = self._convolve(x, "project")
@@ -114,8 +114,8 @@ class StreamingGraph(tf.Module):
             y = tf.nn.bias_add(tf.nn.depthwise_conv2d(joined, weight, (1, 1, 1, 1), "VALID"), bias)
             y = self._convolve(y, f"{name}.expand", relu=True)
             y = self._convolve(y, f"{name}.project")
-            first = config.kernel - 1 - config.right
-            x = joined[:, first : -config.right or None] + y
+            right = config.right_of(index)
+            x = joined[:, config.kernel - 1 - right : -right or None] + y
         return {"logits": self._convolve(x, "output"), **dict(zip(self.state_shapes(), new, strict=True))}
 
     def save(self, folder: Path) -> None:

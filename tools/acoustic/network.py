@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 STRIDE = 3
+_FRONT_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +33,39 @@ class NetworkConfig:
     right: int = 1
     units: int = 40
     states: int = 118
+    stride: int = STRIDE
+    ahead: int | None = None
+    """How many blocks, counted from the front, look to the right; all of them where there is None."""
+
+    def lag_after(self, blocks: int) -> int:
+        """Output steps by which what leaves so many blocks lags the input."""
+        return min(blocks, self.blocks if self.ahead is None else self.ahead) * self.right + 1
 
     @property
     def lag_steps(self) -> int:
         """Output steps by which the output lags the input."""
-        return self.blocks * self.right + 1
+        return self.lag_after(self.blocks)
+
+    def right_of(self, block: int) -> int:
+        """Return how many steps block number `block`, from 0, looks to the right."""
+        return self.lag_after(block + 1) - self.lag_after(block)
 
     @property
     def lookahead_frames(self) -> int:
         """Right context in feature frames."""
-        return self.lag_steps * STRIDE
+        return self.lag_steps * self.stride
+
+    @property
+    def front_context(self) -> int:
+        """Frames before a step's own that the first convolution takes in."""
+        return _FRONT_FRAMES - self.stride
 
     @property
     def front_bands(self) -> int:
         """Frequency bands left after the two front convolutions."""
         return ((self.mels - 3) // 2 + 1 - 3) // 2 + 1
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, int | None]:
         """Plain values for a checkpoint."""
         return asdict(self)
 
@@ -71,14 +88,19 @@ class Front(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.first = nn.Conv2d(1, config.front, (5, 3), (STRIDE, 2))
+        self.context = config.front_context
+        self.first = nn.Conv2d(1, config.front, (_FRONT_FRAMES, 3), (config.stride, 2))
         self.second = nn.Conv2d(config.front, config.front, (3, 3), (1, 2))
         self.norm = nn.BatchNorm2d(config.front)
         self.project = nn.Linear(config.front * config.front_bands, config.dim)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[batch, frames, mels] to [batch, frames / 3, dim]."""
-        x = functional.pad(features, (0, 0, 2, 0)).unsqueeze(1).contiguous(memory_format=torch.channels_last)
+        """[batch, frames, mels] to [batch, frames / stride, dim]."""
+        x = (
+            functional.pad(features, (0, 0, self.context, 0))
+            .unsqueeze(1)
+            .contiguous(memory_format=torch.channels_last)
+        )
         x = functional.relu(self.first(x))
         x = functional.pad(x, (0, 0, 2, 0))
         x = functional.relu(self.norm(self.second(x)))
@@ -89,9 +111,9 @@ class Front(nn.Module):
 class Block(nn.Module):
     """Depthwise convolution in time, then expansion and projection, around a delayed residual."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, number: int = 0) -> None:
         super().__init__()
-        self.kernel, self.right = config.kernel, config.right
+        self.kernel, self.right = config.kernel, config.right_of(number)
         self.depthwise = nn.Conv2d(config.dim, config.dim, (config.kernel, 1), groups=config.dim, bias=False)
         self.norm = nn.BatchNorm2d(config.dim)
         self.expand = nn.Linear(config.dim, config.hidden)
@@ -110,13 +132,13 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """Normalised log-mel features to unit logits, three frames a step."""
+    """Normalised log-mel features to unit logits, `stride` frames a step."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.front = Front(config)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(Block(config, number) for number in range(config.blocks))
         self.norm = nn.BatchNorm1d(config.dim)
         self.output = nn.Linear(config.dim, config.units)
         # For training alone: which state of which phone each step holds (see `align`).

@@ -37,6 +37,8 @@ def parse(document: str | None) -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, default=768)
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--kernel", type=int, default=9)
+    parser.add_argument("--stride", type=int, default=3, help="frames of 10 ms a step")
+    parser.add_argument("--ahead", type=int, help="blocks that look a step to the right (default: all)")
     parser.add_argument(
         "--thin", nargs="*", default=[], metavar="PART=SHARE", help="use a share of a part each epoch"
     )
@@ -55,7 +57,8 @@ def parse(document: str | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--guide", type=float, default=4.0,
-        help="weight at the start of the phone states' cross-entropy beside CTC, which counts by unit",
+        help="weight at the start of the phone states' cross-entropy beside CTC, which counts by unit; at 0 the "
+        "labels are left alone, as other units than phones need it",
     )  # fmt: skip
     parser.add_argument(
         "--settled", type=float, default=0.65,

@@ -25,7 +25,7 @@ from tools.acoustic.dataset import BatchSet, read_all_pronunciations, read_pronu
 from tools.acoustic.hmm import best_path, graph
 from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.labels import Label, label, write_labels
-from tools.acoustic.network import STRIDE, Network, NetworkConfig
+from tools.acoustic.network import Network, NetworkConfig
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +74,9 @@ class Realigner:
         """Label of each utterance of a batch whose words fit into its time."""
         found = []
         for index, log_probs in self.seen(number):
-            scores = np.repeat(log_probs - log_prior, STRIDE, axis=0)[: self.frames[index]]
+            scores = np.repeat(log_probs - log_prior, self.network.config.stride, axis=0)[
+                : self.frames[index]
+            ]
             scores = np.concatenate(
                 [scores, np.repeat(scores[-1:], self.frames[index] - len(scores), axis=0)]
             )

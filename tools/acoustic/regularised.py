@@ -30,7 +30,7 @@ class Regularised(Network):
     @property
     def middle_lag(self) -> int:
         """Steps by which the middle's logits come late."""
-        return self.middle_after * self.config.right + 1
+        return self.config.lag_after(self.middle_after)
 
     def all_logits(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of the units, of the phones' states, and of the units half-way up."""

@@ -32,22 +32,21 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from edgeasr.frontend import NormaliserConfig
-from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.criterion import Weights, ctc, losses, phone_errors
 from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table, statistics
 from tools.acoustic.grown import grown
 from tools.acoustic.keep import read_checkpoint
-from tools.acoustic.network import STRIDE, NetworkConfig
+from tools.acoustic.network import NetworkConfig
 from tools.acoustic.options import parse
 from tools.acoustic.regularised import Regularised
 from tools.acoustic.trigram import trigram
+from tools.acoustic.units import Units
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-UNITS = {phone: index + 1 for index, phone in enumerate(PHONES)}  # 0 is the CTC blank
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
 _LATE = 0.6  # from this share on, passes begin with less augmentation
 _STATES = (60, 75, 90)  # percent of the training; their mean with its end is better than each (see `average`)
@@ -85,9 +84,12 @@ class Trainer:
         if self.world > 1:
             dist.init_process_group("nccl" if args.device == "cuda" else "gloo")
         self.device = torch.device(args.device)
+        words = read_pronunciations(args.lexicon)
+        self.units = Units.of(words)
         self.config = NetworkConfig(
-            front=args.front, dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel
-        )
+            front=args.front, dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel,
+            units=len(self.units.bases), stride=args.stride, ahead=args.ahead,
+        )  # fmt: skip
         if self.world > 1:
             torch.set_num_threads(1)
         self.model = Regularised(self.config, args.dropout, args.dropped_branches).to(self.device)
@@ -109,7 +111,6 @@ class Trainer:
         if args.weights:
             kept = read_checkpoint(args.weights)
             self.normaliser = NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
-        words = read_pronunciations(args.lexicon)
         noise = np.load(args.features / "noise.npy")
         noises = [
             noise[u.first : u.first + u.frames].astype(np.float32)
@@ -118,13 +119,13 @@ class Trainer:
         stored = np.load(args.features / "rooms.npz")
         lag = self.config.lookahead_frames
         self.train_set = BatchSet(
-            arrays, tables, UNITS, words, self.normaliser, lag, args.batch_seconds * 100,
+            arrays, tables, self.units.numbers, words, self.normaliser, lag, args.batch_seconds * 100,
             AugmentConfig(tempo=args.tempo),
-            noises, [stored[name] for name in stored.files],
+            noises, [stored[name] for name in stored.files], args.stride,
         )  # fmt: skip
         self.train_set.twice = bool(args.agreement)
-        if (args.features / "states-train-1.npy").exists():
-            self.train_set.use_alignment(args.features, UNITS)
+        if args.guide and (args.features / "states-train-1.npy").exists():
+            self.train_set.use_alignment(args.features, self.units.numbers)
         self.follows = trigram((t for t in self.train_set.targets() if t), self.config.units)
         if args.plain_share and len(names) > 1:
             rest = (1.0 - args.plain_share) / (len(names) - 1)
@@ -132,8 +133,8 @@ class Trainer:
         self.train_set.thin = {name: float(share) for name, _, share in (t.partition("=") for t in args.thin)}
         dev = args.features / "dev.npy"
         self.dev_set = BatchSet(
-            [np.load(dev, mmap_mode="r")], [read_table(dev.with_suffix(".tsv"))], UNITS, words, self.normaliser, lag,
-            args.batch_seconds * 100, None,
+            [np.load(dev, mmap_mode="r")], [read_table(dev.with_suffix(".tsv"))], self.units.numbers, words,
+            self.normaliser, lag, args.batch_seconds * 100, None, stride=args.stride,
         )  # fmt: skip
         self.dev_set.plan(0)
         self.checkpoint = args.out / "checkpoint.pt"
@@ -174,7 +175,7 @@ class Trainer:
                 "network": self.config.to_dict(),
                 "prior_mean": self.normaliser.prior_mean,
                 "scale": self.normaliser.scale,
-                "units": list(PHONES),
+                "units": list(self.units.names),
             },
             partial,
         )
@@ -278,7 +279,7 @@ class Trainer:
             if done >= 1.0:
                 break
             losses.append(self.update(batch, done))
-            audio += float(batch.steps.sum()) * STRIDE / 100
+            audio += float(batch.steps.sum()) * self.config.stride / 100
             now = time.monotonic()
             self.progress.seconds += now - last
             last = now
@@ -297,7 +298,7 @@ class Trainer:
     def report(self, losses: list[float]) -> None:
         """Write history and checkpoints, every few epochs after measuring the running average on dev."""
         is_measured = self.progress.epoch % self.args.measure_every == 0 or self.share_done(0.0) >= 1.0
-        errors = phone_errors(self.average, self.dev_set) if is_measured else {}
+        errors = phone_errors(self.average, self.dev_set, self.units.bases) if is_measured else {}
         record = {
             "epoch": self.progress.epoch, "updates": self.progress.updates, "minutes":
             round(self.progress.seconds / 60, 1), "loss": round(float(np.mean(losses)), 4), "phone_errors":
