@@ -22,7 +22,8 @@ _SMALL_NETWORK = (
     "--rate", 5e-3, "--mmi", 0.3, "--mmi-from", 0.8,
 )  # fmt: skip
 _SMALL_NEURAL = (
-    "--minutes", 0.2, "--words", 3000, "--dim", 32, "--hidden", 64, "--blocks", 1, "--noise", 64, "--report-every", 20,
+    "--updates", 3000, "--rate", 4e-3, "--words", 3000, "--dim", 32, "--hidden", 64, "--blocks", 1, "--noise", 64,
+    "--report-every", 20,
 )  # fmt: skip
 _NETWORK = ("--hidden", 960, "--blocks", 12, "--dropout", 0.1, "--dropped-branches", 0.1, "--middle", 0.3)
 _RECIPE = (

@@ -13,7 +13,7 @@ from edgeasr.decoder import Rescorer
 from edgeasr.errors import UsageError
 from tools.lm.neural.export import arrays
 from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
-from tools.lm.neural.opened import known_words, open_into
+from tools.lm.neural.opened import known_words, moved, open_into
 from tools.lm.neural.texts import drawn, encode, frequent, numbered
 from tools.lm.sources import Source
 
@@ -116,6 +116,21 @@ def test_a_larger_network_goes_on_where_the_file_stopped(network: WordNetwork) -
     assert found.numpy() / np.log(10) == pytest.approx(wanted, abs=2e-3)
     apart = (larger.train()(sample) - larger.eval()(sample)).abs().mean()
     assert apart < 0.02, "and so while it trains, as far as bfloat16 tells"
+
+
+@torch.no_grad()
+def test_with_other_words_the_old_ones_keep_what_was_known_of_them(network: WordNetwork) -> None:
+    stored = arrays(network, WORDS, WORDS)
+    words = ["fresh", *WORDS[40:], *WORDS[:20]]
+    counted = np.full(len(words) + 2, -3.0, np.float32)
+    changed = WordNetwork(len(words) + 2, 64, 128, 3)
+    open_into(changed, moved(stored, WORDS, words, counted), torch.randint(2, len(words) + 2, (40, 32)))
+    after = Rescorer(arrays(changed.eval(), words, words))
+    sentence = ["word41", "word3", "word59", "word19"]
+    wanted = Rescorer(stored).scores([[WORDS.index(word) for word in sentence]])[0]
+    found = after.scores([[words.index(word) for word in sentence]])[0]
+    assert found == pytest.approx(wanted, abs=0.05)
+    assert np.isfinite(after.scores([[0, 1]])[0]).all(), "a new word has a score at once"
 
 
 def test_another_lexicons_file_is_refused(network: WordNetwork) -> None:

@@ -59,6 +59,27 @@ def test_glosses_and_profiles_become_one_text(tmp_path: Path, monkeypatch: pytes
     ]
 
 
+def test_sentences_stand_before_their_translations(tmp_path: Path) -> None:
+    table = tmp_path / "fra.txt"
+    table.write_text("Run!\tCours !\tCC-BY\nI'm not going; are you?\tNon.\tCC-BY\n", encoding="utf-8")
+    assert list(reference.pairs(table)) == ["i'm not going"]
+    with pytest.raises(UsageError, match="cannot be read"):
+        list(reference.pairs(tmp_path / "missing.txt"))
+
+
+def test_what_the_tests_say_is_left_out(tmp_path: Path) -> None:
+    table = tmp_path / "dev.tsv"
+    said = "one two three four five six seven eight nine"
+    table.write_text(f"id\ttar\ttext\n1\tx.tar\t{said}\n2\tx.tar\tnever say so\n", encoding="utf-8")
+    lines = [
+        "then two three four five six seven eight nine ten",
+        "two three four five six seven eight",
+        "never say so",
+        "never say so again",
+    ]
+    assert list(reference.apart(lines, table)) == [lines[1], lines[3]]
+
+
 def test_a_folder_without_them_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="wordnet-base"):
         list(reference.wordnet(tmp_path))

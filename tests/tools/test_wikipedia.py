@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 pytest.importorskip("mwparserfromhell")
 
 from edgeasr.errors import UsageError
-from tools.lm.wikipedia import wikipedia
+from tools.lm.wikipedia import passages, wikipedia
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +53,24 @@ def test_another_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
     for name in ("text.bz2", "plain.xml", "missing.bz2"):
         with pytest.raises(UsageError, match="no dump of Wikipedia"):
             list(wikipedia(tmp_path / name))
+
+
+def test_tokenised_beginnings_read_as_they_are_said(tmp_path: Path) -> None:
+    text = (
+        "Mayag\u00fcez ( Spanish : [ ma\u0294aw ] ) is the city 's oldest port . It was n't founded by Carlos A. Soto , "
+        "who did `` nothing '' there . In 1894 it grew . He went to \u0141\u00f3d\u017a with her ."
+    )
+    (tmp_path / "a.json").write_text(json.dumps({"/wiki/M": text}), encoding="utf-8")
+    (tmp_path / "b.json").write_text(
+        json.dumps({"/wiki/M": text, "/wiki/N": "It lies by the sea ."}), encoding="utf-8"
+    )
+    assert list(passages(tmp_path)) == [
+        "mayaguez is the city's oldest port",
+        "it wasn't founded by carlos a soto who did nothing there",
+        "it lies by the sea",
+    ]
+
+
+def test_a_folder_without_beginnings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="traindev_request_tok"):
+        list(passages(tmp_path))

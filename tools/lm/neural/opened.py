@@ -12,6 +12,7 @@ from edgeasr.decoder.rescorer import END, UNKNOWN
 from edgeasr.errors import UsageError
 from tools.acoustic.grown import grown
 from tools.acoustic.network import normalised_rows
+from tools.lm.neural.texts import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,27 @@ def known_words(arrays: dict[str, NDArray[np.generic]], lexicon: Sequence[str]) 
         raise UsageError(msg)
     place = {int(number): index for index, number in enumerate(numbers) if number != UNKNOWN}
     return [lexicon[place[number]] for number in range(_MARKS, len(arrays["bias"]))]
+
+
+def moved(
+    arrays: dict[str, NDArray[np.generic]],
+    before: Sequence[str],
+    words: Sequence[str],
+    bias: NDArray[np.float32],
+) -> dict[str, NDArray[np.generic]]:
+    """Return a `rescorer.npz` for other words: those that it knew keep what it knew of them.
+
+    New ones stand for nothing yet but how often they are, `bias` float32[marks + words].
+    """
+    known = numbered(before)
+    embedding, old = _floats(arrays, "embedding").numpy(), _floats(arrays, "bias").numpy()
+    rows = np.array([*range(_MARKS), *(known.get(word, -1) for word in words)])
+    stays = rows >= 0
+    level = float(np.median(old[rows[stays]] - bias[stays]))
+    return arrays | {
+        "embedding": np.where(stays[:, None], embedding[rows], 0.0).astype(np.float32),
+        "bias": np.where(stays, old[rows], bias + level).astype(np.float32),
+    }
 
 
 def open_into(network: WordNetwork, arrays: dict[str, NDArray[np.generic]], sample: Tensor) -> None:

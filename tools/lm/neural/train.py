@@ -23,13 +23,13 @@ from torch import Tensor
 
 from tools.lm.corpus import read_transcripts
 from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
-from tools.lm.neural.opened import known_words, open_into
+from tools.lm.neural.opened import known_words, moved, open_into
 from tools.lm.neural.texts import Text, drawn, encode, frequent, numbered
 from tools.lm.sources import gather
 
 SHARES = {
-    "books": 0.35, "everyday": 3.0, "readings": 2.0, "articles": 1.0, "reference": 2.0, "wikipedia": 5.0,
-    "transcripts": 4.0,
+    "books": 0.35, "everyday": 3.0, "readings": 2.0, "articles": 1.0, "reference": 1.0, "wikipedia": 2.0,
+    "introductions": 1.0, "learners": 4.0, "transcripts": 4.0,
 }  # fmt: skip
 """How often a pass takes each text."""
 _NOISE_POWER = 0.75
@@ -55,6 +55,12 @@ def perplexity(network: WordNetwork, text: Text) -> tuple[float, float]:
     return math.exp(total / count), drift / count
 
 
+def listed(lexicon: Path) -> list[str]:
+    """Words of a lexicon, each once, in its order."""
+    with lexicon.open(encoding="utf-8") as lines:
+        return list(dict.fromkeys(line.partition("\t")[0] for line in lines))
+
+
 def main() -> None:
     """Read, train, tell."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -67,6 +73,10 @@ def main() -> None:
         help="what to go on from: a checkpoint of the same sizes, or a bundle's rescorer.npz of these or smaller ones",
     )  # fmt: skip
     parser.add_argument(
+        "--weights-lexicon", type=Path,
+        help="lexicon of that rescorer.npz, where it is another one; its words are then chosen anew",
+    )  # fmt: skip
+    parser.add_argument(
         "--shares", nargs="*", default=[], metavar="TEXT=TIMES", help="how often a pass takes a text"
     )
     parser.add_argument("--words", type=int, default=32_000)
@@ -74,6 +84,9 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=768)
     parser.add_argument("--blocks", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument(
+        "--updates", type=int, help="so many in place of the minutes, however fast the machine"
+    )
     parser.add_argument("--rows", type=int, default=32, help="of 128 words, in an update")
     parser.add_argument("--noise", type=int, default=2048)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -96,15 +109,14 @@ class Training:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         sources = gather(args.shared, texts=args.text)
-        with args.lexicon.open(encoding="utf-8") as lines:
-            lexicon = list(dict.fromkeys(line.partition("\t")[0] for line in lines))
+        lexicon = listed(args.lexicon)
         opened = args.weights is not None and args.weights.suffix == ".npz"
         started = torch.load(args.weights, weights_only=True) if args.weights and not opened else None
         stored = dict(np.load(args.weights)) if opened else {}
         shares = SHARES | {
             name: float(times) for name, _, times in (one.partition("=") for one in args.shares)
         }
-        if stored:
+        if stored and not args.weights_lexicon:
             self.words = known_words(stored, lexicon)
         else:
             self.words = started["words"] if started else frequent(sources, shares, lexicon, args.words)
@@ -127,6 +139,9 @@ class Training:
             self.network.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
         if started:
             self.network.load_state_dict(started["network"])
+        if stored and args.weights_lexicon:
+            before = known_words(stored, listed(args.weights_lexicon))
+            stored = moved(stored, before, self.words, self.network.bias.detach().numpy())
         if stored:
             few = drawn(self.texts, [share / 300 for share in self.shares], np.random.default_rng(args.seed))
             whole = len(few) // _STEPS * _STEPS
@@ -154,9 +169,15 @@ class Training:
         torch.save(saved, partial)
         partial.replace(self.file)
 
+    def done(self) -> float:
+        """Share of the training, 0 to 1."""
+        if self.args.updates:
+            return min(1.0, self.updates / self.args.updates)
+        return min(1.0, self.seconds / (60.0 * self.args.minutes))
+
     def rate(self) -> float:
-        """Learning rate: warm-up over 300 updates, then a half cosine of the time used."""
-        done = min(1.0, self.seconds / (60.0 * self.args.minutes))
+        """Learning rate: warm-up over 300 updates, then a half cosine over the training."""
+        done = self.done()
         warm = min(1.0, (self.updates + 1) / 300)
         return float(self.args.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done))))
 
@@ -191,12 +212,11 @@ class Training:
         self.save()
 
     def run(self) -> None:
-        """Train until the minutes are used up."""
+        """Train until the minutes or the updates are used up."""
         size = self.args.rows * (_STEPS + 1)
-        budget = 60.0 * self.args.minutes
         with Progress(disable=None) as bar:
-            task = bar.add_task("neural language model", total=budget, completed=self.seconds)
-            while self.seconds < budget:
+            task = bar.add_task("neural language model", total=1.0, completed=self.done())
+            while self.done() < 1.0:
                 stream = drawn(self.texts, self.shares, np.random.default_rng(self.args.seed + self.passes))
                 losses: list[float] = []
                 began, last = time.monotonic(), time.monotonic()
@@ -206,11 +226,11 @@ class Training:
                     now = time.monotonic()
                     self.seconds += now - last
                     last = now
-                    bar.update(task, completed=self.seconds)
-                    if (number + 1) % self.args.report_every == 0 or self.seconds >= budget:
+                    bar.update(task, completed=self.done())
+                    if (number + 1) % self.args.report_every == 0 or self.done() >= 1.0:
                         self.report(losses[-self.args.report_every :], (number + 1) * size / (now - began))
                         last = time.monotonic()
-                    if self.seconds >= budget:
+                    if self.done() >= 1.0:
                         break
                 self.passes += 1
 
