@@ -57,7 +57,7 @@ def test_another_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 def test_tokenised_beginnings_read_as_they_are_said(tmp_path: Path) -> None:
     text = (
-        "Mayag\u00fcez ( Spanish : [ ma\u0294aw ] ) is the city 's oldest port . It was n't founded by Carlos A. Soto , "
+        "Mayag\u00fcez ( Spanish : [ ma\u0294aw ] ) is the city 's oldest port . It was n't founded by Carlos A. Soto, "
         "who did `` nothing '' there . In 1894 it grew . He went to \u0141\u00f3d\u017a with her ."
     )
     (tmp_path / "a.json").write_text(json.dumps({"/wiki/M": text}), encoding="utf-8")
