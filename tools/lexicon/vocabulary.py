@@ -21,8 +21,6 @@ _WEIGHTS: Final = {"books_pd": 0.6, "everyday_ccby": 0.25, "read_transcripts": 0
 _FURTHER: Final = 0.15  # of each text that is given besides
 _COMMON: Final = 300
 _COMMON_LETTERS: Final = 3
-# A dictionary has the names of everybody: those that the texts hardly have stand in line with the words that it lacks.
-_MET: Final = 3
 # A word in no dictionary must occur more often than this: rarer ones are mostly misprints.
 _ONCE: Final = 1
 
@@ -37,7 +35,7 @@ def choose(
 ) -> tuple[list[str], frozenset[str]]:
     """At most `size` words (more only if the training transcripts have more), and the common ones among them.
 
-    In this order of precedence: words of the training transcripts, dictionary words that the texts have three times,
+    In this order of precedence: words of the training transcripts, dictionary words that the texts have,
     dictionary words that derive from words of the texts ("hosting"), then the most frequent of the rest, each text
     weighted by what it says about dictation.
     """
@@ -49,18 +47,14 @@ def choose(
     )
     trained = training_words(shared)
     chosen = dict.fromkeys(sorted(trained))
-    chosen.update(dict.fromkeys(word for word in known if counts[word] >= _MET))
+    chosen.update(dict.fromkeys(word for word in known if word in counts))
     for _ in range(2):  # the second time for what derives from the first finds ("breakdowns")
         bases = {word: known[word] for word in chosen if word in known}
         unseen = (word for word in known if word not in bases and len(word) > _COMMON_LETTERS)
         chosen.update(
             dict.fromkeys([word for word in unseen if derive(word, bases) or compound(word, bases, common)])
         )
-    rest = (
-        word
-        for word, _ in frequency.most_common()
-        if word not in chosen and (counts[word] > _ONCE or word in known)
-    )
+    rest = (word for word, _ in frequency.most_common() if word not in chosen and counts[word] > _ONCE)
     chosen.update(dict.fromkeys(word for word in rest if all(c in LETTERS for c in word) and word.strip("'")))
     # `chosen` is in order of precedence; cut, then rank by probability.
     kept = [word for i, word in enumerate(chosen) if i < max(size, len(trained))]
