@@ -301,9 +301,9 @@ def test_sighup_reads_the_configuration_again(house: House) -> None:
 
 
 def test_words_set_over_mqtt_are_answered_for_and_kept(house: House) -> None:
-    words = [{"word": "kathmandu"}, {"word": "zzyzx", "pronunciations": ["Z AY Z IH1 K S"], "boost": 2}]
+    words = [{"word": "kovalenko"}, {"word": "zzyzx", "pronunciations": ["Z AY Z IH1 K S"], "boost": 2}]
     result = house.ask(command="set_hotwords", words=words)["result"]
-    assert result == {"words": 2, "guessed": ["kathmandu: K AE TH M AH N D UW"], "stored": True}
+    assert result == {"words": 2, "guessed": ["kovalenko: K AH V AA L EH NG K OW"], "stored": True}
     file = house.folder / "hotwords.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     kept = json.loads(file.read_text())["words"]
@@ -321,7 +321,7 @@ def test_words_set_over_mqtt_are_answered_for_and_kept(house: House) -> None:
 def test_words_of_the_configuration_are_taken_over_while_it_runs(house: House) -> None:
     path = house.folder / "edgeasr.toml"
     old = path.read_text()
-    path.write_text(old.replace("[vocabulary]\nwords = []", '[vocabulary]\nwords = ["kathmandu"]'))
+    path.write_text(old.replace("[vocabulary]\nwords = []", '[vocabulary]\nwords = ["kovalenko"]'))
     assert house.ask(command="reload")["result"]["applied"] == ["vocabulary.words"]
     wait_for(lambda: "0 words over MQTT, 1 pronounced by their spelling" in house.log(), "the words")
     path.write_text(old)
@@ -355,7 +355,7 @@ def test_a_flood_of_commands_is_refused_and_speech_goes_on(house: House) -> None
 
 
 def test_a_name_is_heard_once_it_is_set_and_still_after_a_restart(house: House, tmp_path: Path) -> None:
-    spoken = [Path(__file__).parents[1] / "pipeline" / "names" / "kathmandu.flac"]
+    spoken = [Path(__file__).parents[1] / "pipeline" / "names" / "kovalenko.flac"]
 
     def raws(listener: Listener) -> list[str]:
         return [json.loads(payload)["raw"] for payload in listener.of(FINAL)]
@@ -367,9 +367,9 @@ def test_a_name_is_heard_once_it_is_set_and_still_after_a_restart(house: House, 
         again = House(tmp_path, house.broker, process, listener)
         wait_for(lambda: again.last(TOPICS.of(Kind.AVAILABILITY)) == "online", "online")
         wait_for(lambda: raws(listener), "a final")
-        assert "kathmandu" not in raws(listener)[0].split()
-        assert again.ask(command="set_hotwords", words=[{"word": "kathmandu"}])["ok"]
-        wait_for(lambda: any("kathmandu" in raw.split() for raw in raws(listener)), "the name")
+        assert "kovalenko" not in raws(listener)[0].split()
+        assert again.ask(command="set_hotwords", words=[{"word": "kovalenko"}])["ok"]
+        wait_for(lambda: any("kovalenko" in raw.split() for raw in raws(listener)), "the name")
         process.send(signal.SIGKILL)
         process.wait(10)
     listener.close()
@@ -377,7 +377,7 @@ def test_a_name_is_heard_once_it_is_set_and_still_after_a_restart(house: House, 
     wait_for(listener.is_ready.is_set, "the subscription")
     with make_process(tmp_path, house.broker.port, spoken) as process:
         wait_for(lambda: raws(listener), "a final after the restart")
-        assert "kathmandu" in raws(listener)[-1].split()
+        assert "kovalenko" in raws(listener)[-1].split()
         process.send(signal.SIGKILL)
         process.wait(10)
     listener.close()
