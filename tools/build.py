@@ -145,7 +145,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         Step(
             "lm",
             tool(
-                "lm", "--shared", shared, "--lexicon", lexicon, "--out", lm, *texts, "--megabytes", 1 if small else 18.6
+                "lm", "--shared", shared, "--lexicon", lexicon, "--out", lm, *texts, "--megabytes", 1 if small else 18.7
             ),
         ),
         Step("neural", tool("lm.neural.train", *read, "--out", work / "neural", *texts, *neural)),
