@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeasr.errors import EdgeasrError, UsageError
-from tools.lm.corpus import Vocabulary
+from tools.lm.corpus import Vocabulary, read_words
 from tools.lm.counts import count
 from tools.lm.kneser_ney import estimate
 from tools.lm.mixture import fit, mix
@@ -65,8 +65,7 @@ def build(options: argparse.Namespace) -> None:
         msg = f"The lexicon {options.lexicon} is missing: run python -m tools.lexicon first."
         raise UsageError(msg)
     options.out.mkdir(parents=True, exist_ok=True)
-    with options.lexicon.open(encoding="utf-8") as lines:
-        vocabulary = Vocabulary.of(dict.fromkeys(line.partition("\t")[0] for line in lines))
+    vocabulary = Vocabulary.of(read_words(options.lexicon))
     sources = gather(options.shared, dialogue=options.dialogue, texts=options.text)
 
     def component(source: Source, sentences: Iterable[list[str]]) -> Ngrams:

@@ -60,6 +60,12 @@ def read_sentences(path: Path) -> Iterator[list[str]]:
                 yield words
 
 
+def read_words(lexicon: Path) -> list[str]:
+    """Words of a lexicon, each once, in its order."""
+    with lexicon.open(encoding="utf-8") as lines:
+        return list(dict.fromkeys(line.partition("\t")[0] for line in lines))
+
+
 def read_transcripts(path: Path) -> Iterator[tuple[str, list[str]]]:
     """(part, words) of each utterance in a speech table; the part is the first piece of the tar's name."""
     with path.open(encoding="utf-8") as lines:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from tools.lm.corpus import read_words
 from tools.lm.neural.network import UNKNOWN, WordNetwork
 from tools.lm.neural.texts import numbered
 
@@ -87,8 +88,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("work/lm"))
     args = parser.parse_args()
     network, words = load(args.checkpoint)
-    with args.lexicon.open(encoding="utf-8") as lines:
-        lexicon = list(dict.fromkeys(line.partition("\t")[0] for line in lines))
+    lexicon = read_words(args.lexicon)
     np.savez(args.out / _FILE, allow_pickle=False, **arrays(network, words, lexicon))
     print(f"{args.out / _FILE}: {(args.out / _FILE).stat().st_size / 1e6:.1f} MB")
 

@@ -21,7 +21,7 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from tools.lm.corpus import read_transcripts
+from tools.lm.corpus import read_transcripts, read_words
 from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
 from tools.lm.neural.opened import known_words, moved, open_into
 from tools.lm.neural.texts import Text, drawn, encode, frequent, numbered
@@ -53,12 +53,6 @@ def perplexity(network: WordNetwork, text: Text) -> tuple[float, float]:
             count += int(known.sum())
     network.train()
     return math.exp(total / count), drift / count
-
-
-def listed(lexicon: Path) -> list[str]:
-    """Words of a lexicon, each once, in its order."""
-    with lexicon.open(encoding="utf-8") as lines:
-        return list(dict.fromkeys(line.partition("\t")[0] for line in lines))
 
 
 def main() -> None:
@@ -109,7 +103,7 @@ class Training:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         sources = gather(args.shared, texts=args.text)
-        lexicon = listed(args.lexicon)
+        lexicon = read_words(args.lexicon)
         opened = args.weights is not None and args.weights.suffix == ".npz"
         started = torch.load(args.weights, weights_only=True) if args.weights and not opened else None
         stored = dict(np.load(args.weights)) if opened else {}
@@ -140,7 +134,7 @@ class Training:
         if started:
             self.network.load_state_dict(started["network"])
         if stored and args.weights_lexicon:
-            before = known_words(stored, listed(args.weights_lexicon))
+            before = known_words(stored, read_words(args.weights_lexicon))
             stored = moved(stored, before, self.words, self.network.bias.detach().numpy())
         if stored:
             few = drawn(self.texts, [share / 300 for share in self.shares], np.random.default_rng(args.seed))
