@@ -24,7 +24,7 @@ ENTRY = (
     ("text", "expected"),
     [
         ("The fly-by-night Caf\u00e9's owner; more of it here.", ["the fly by night cafe's owner", "more of it here"]),
-        ("It grew by 12% last year. Nobody knows quite why.", ["nobody knows quite why"]),
+        ("It rose to $5 in 1989-90. Nobody knows quite why.", ["nobody knows quite why"]),
         ("Mammals (e.g. whales) that swim <b>far</b> out", ["mammals that swim far out"]),
         ("Two words.", []),
         ("'quoted words only' here", ["quoted words only here"]),

@@ -41,6 +41,7 @@ def test_prose_is_kept_and_the_rest_is_not(tmp_path: Path) -> None:
     )
     assert list(wikipedia(dump(tmp_path, *pages))) == [
         "ford is the county seat of trimble",
+        "it was founded in eighteen fifty",
         "a list item which has more than enough words",
         "its people's pride is the old bridge",
         "it crosses the river near the mill",
@@ -67,6 +68,7 @@ def test_tokenised_beginnings_read_as_they_are_said(tmp_path: Path) -> None:
     assert list(passages(tmp_path)) == [
         "mayaguez is the city's oldest port",
         "it wasn't founded by carlos a soto who did nothing there",
+        "in eighteen ninety four it grew",
         "it lies by the sea",
     ]
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.errors import EdgeasrError, UsageError
 from tools.lm.corpus import read_transcripts
+from tools.lm.figures import read_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,14 +39,18 @@ _TELLING: Final = 8  # so many words in a row are no chance
 _BREAK: Final = re.compile(r"(?<=[.!?;:])\s+|\s--?\s|;")
 _BRACKETS: Final = re.compile(r"\([^()]*\)|<[^>]+>")
 _QUOTED: Final = re.compile(r'"([^"]+)"')
-# What is read out in another way than it is written: figures, symbols, abbreviations.
+# What is read out in another way than it is written: other figures, symbols, abbreviations.
 _WRITTEN: Final = re.compile(r"[\d&%$/@#*=_+]|\b(?:e\.g|i\.e|etc)\b|[A-Z]\.[A-Z]")
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Normalised sentences of a text (lower case, letters and apostrophes); those that need more are left out."""
+    """Normalised sentences of a text (lower case, letters and apostrophes), figures read out.
+
+    Those that cannot be written so are left out.
+    """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    for sentence in _BREAK.split(_BRACKETS.sub(" ", plain.replace("\u2019", "'").replace("`", "'"))):
+    for written in _BREAK.split(_BRACKETS.sub(" ", plain.replace("\u2019", "'").replace("`", "'"))):
+        sentence = read_out(written)
         if _WRITTEN.search(sentence) or any(c.isalpha() and not c.isascii() for c in sentence):
             continue
         words = [word.strip("'") for word in re.sub(r"[^a-z']", " ", sentence.lower()).split()]

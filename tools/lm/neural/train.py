@@ -6,6 +6,9 @@ and then, since the large texts are not what people say to devices, once more wi
 
 python -m tools.lm.neural.train --lexicon work/lm/lexicon.txt --weights work/neural/neural.pt --out work/neural-close \
     --minutes 8 --rate 7e-4 --shares books=0.12 wikipedia=8 transcripts=15
+
+With `torchrun --nproc-per-node 2 -m tools.lm.neural.train …` each process takes its share of the rows on one
+thread, and all take the mean of their weights every eighth update.
 """
 
 from __future__ import annotations
@@ -13,11 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from rich.progress import Progress
 from torch import Tensor
 
@@ -27,6 +33,9 @@ from tools.lm.neural.opened import known_words, moved, open_into
 from tools.lm.neural.texts import Text, drawn, encode, frequent, numbered
 from tools.lm.sources import gather
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SHARES = {
     "books": 0.35, "everyday": 3.0, "readings": 2.0, "articles": 1.0, "reference": 1.0, "wikipedia": 2.0,
     "introductions": 1.0, "learners": 4.0, "transcripts": 4.0,
@@ -34,6 +43,7 @@ SHARES = {
 """How often a pass takes each text."""
 _NOISE_POWER = 0.75
 _STEPS = 128
+_UPDATES_ALONE = 8  # between two averages of the processes' weights
 
 
 def perplexity(network: WordNetwork, text: Text) -> tuple[float, float]:
@@ -102,6 +112,9 @@ class Training:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
+        self.rank, self.world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        if self.world > 1:
+            dist.init_process_group("gloo")
         sources = gather(args.shared, texts=args.text)
         lexicon = read_words(args.lexicon)
         opened = args.weights is not None and args.weights.suffix == ".npz"
@@ -143,6 +156,7 @@ class Training:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
+        torch.manual_seed(args.seed + self.rank)
         self.seconds, self.updates, self.passes = 0.0, 0, 0
         self.file = args.out / "neural.pt"
         if self.file.exists():
@@ -168,6 +182,21 @@ class Training:
         if self.args.updates:
             return min(1.0, self.updates / self.args.updates)
         return min(1.0, self.seconds / (60.0 * self.args.minutes))
+
+    def is_done(self) -> bool:
+        """Whether the training is over, as the first process sees it: clocks differ."""
+        over = torch.tensor(self.done() >= 1.0, dtype=torch.uint8)
+        if self.world > 1:
+            dist.broadcast(over, 0)
+        return bool(over)
+
+    def share_weights(self) -> None:
+        """Take the mean of all processes' weights; gradients are each one's own (local SGD, Stich 2019)."""
+        with torch.no_grad():
+            for value in self.network.state_dict().values():
+                if value.is_floating_point():
+                    dist.all_reduce(value)
+                    value.div_(self.world)
 
     def rate(self) -> float:
         """Learning rate: warm-up over 300 updates, then a half cosine over the training."""
@@ -208,25 +237,38 @@ class Training:
     def run(self) -> None:
         """Train until the minutes or the updates are used up."""
         size = self.args.rows * (_STEPS + 1)
-        with Progress(disable=None) as bar:
+        with Progress(disable=None if self.rank == 0 else True) as bar:
             task = bar.add_task("neural language model", total=1.0, completed=self.done())
-            while self.done() < 1.0:
-                stream = drawn(self.texts, self.shares, np.random.default_rng(self.args.seed + self.passes))
-                losses: list[float] = []
-                began, last = time.monotonic(), time.monotonic()
-                for number in range(len(stream) // size):
-                    rows = stream[number * size : (number + 1) * size].reshape(self.args.rows, -1)
-                    losses.append(self.update(torch.from_numpy(rows.astype(np.int64))))
-                    now = time.monotonic()
-                    self.seconds += now - last
-                    last = now
-                    bar.update(task, completed=self.done())
-                    if (number + 1) % self.args.report_every == 0 or self.done() >= 1.0:
-                        self.report(losses[-self.args.report_every :], (number + 1) * size / (now - began))
-                        last = time.monotonic()
-                    if self.done() >= 1.0:
-                        break
+            while not self.is_done():
+                self.one_pass(size, lambda: bar.update(task, completed=self.done()))
                 self.passes += 1
+
+    def one_pass(self, size: int, tell: Callable[[], None]) -> None:
+        """Take all texts once, `size` words an update and process."""
+        stream = drawn(self.texts, self.shares, np.random.default_rng(self.args.seed + self.passes))
+        losses: list[float] = []
+        began, last = time.monotonic(), time.monotonic()
+        for number in range(len(stream) // (size * self.world)):
+            first = (number * self.world + self.rank) * size
+            rows = stream[first : first + size].reshape(self.args.rows, -1)
+            losses.append(self.update(torch.from_numpy(rows.astype(np.int64))))
+            is_over = self.done() >= 1.0
+            if self.world > 1 and self.updates % _UPDATES_ALONE == 0:
+                self.share_weights()
+                is_over = self.is_done()
+            elif self.world > 1:
+                is_over = False
+            now = time.monotonic()
+            self.seconds += now - last
+            last = now
+            tell()
+            if (number + 1) % self.args.report_every == 0 or is_over:
+                if self.rank == 0:
+                    speed = (number + 1) * size * self.world / (now - began)
+                    self.report(losses[-self.args.report_every :], speed)
+                last = time.monotonic()
+            if is_over:
+                break
 
 
 if __name__ == "__main__":
