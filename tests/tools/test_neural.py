@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -16,6 +20,9 @@ from tools.lm.neural.network import END, UNKNOWN, WordNetwork, contrastive_loss
 from tools.lm.neural.opened import known_words, moved, open_into
 from tools.lm.neural.texts import drawn, encode, frequent, numbered
 from tools.lm.sources import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WORDS = [f"word{number}" for number in range(60)]
 
@@ -137,3 +144,29 @@ def test_another_lexicons_file_is_refused(network: WordNetwork) -> None:
     stored = arrays(network, WORDS, WORDS)
     with pytest.raises(UsageError, match="take the bundle's own"):
         known_words(stored, WORDS[1:])
+
+
+SHARING = """
+import sys
+import torch.distributed as dist
+from tools.lm.neural.network import WordNetwork
+from tools.lm.neural.train import Training
+rank = int(sys.argv[1])
+dist.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2)
+training = Training.__new__(Training)
+training.world, training.network = 2, WordNetwork(10, 32, 32, 1)
+for parameter in training.network.parameters():
+    parameter.data.fill_(float(rank))
+training.share_weights()
+print({float(value) for parameter in training.network.parameters() for value in parameter.flatten()})
+dist.destroy_process_group()
+"""
+
+
+def test_processes_that_train_side_by_side_end_up_with_the_same_weights(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SHARING]
+    started = [
+        subprocess.Popen([*command, rank, str(tmp_path / "meeting")], stdout=subprocess.PIPE, text=True)
+        for rank in ("0", "1")
+    ]
+    assert [process.communicate(timeout=120)[0] for process in started] == ["{0.5}\n"] * 2
