@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("num2words")
+pytest.importorskip("inflect")
 
 from tools.lm.figures import read_out
 from tools.lm.reference import sentences

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import Final
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import inflect
 
 _FIRST_YEAR, _LAST_YEAR = 1100, 2099
+_MILLENNIUM, _TWO_DIGITS = 20, 10
 _MOST_DIGITS: Final = 9
 _MONTHS: Final = "January|February|March|April|May|June|July|August|September|October|November|December"
 _RULES: Final = (
@@ -29,30 +33,47 @@ def read_out(sentence: str) -> str:
     return _NUMBER.sub(lambda found: _words(found.group()), sentence)
 
 
+@cache
+def _engine() -> inflect.engine:
+    import inflect  # noqa: PLC0415 - nothing else needs it
+
+    return inflect.engine()
+
+
 @lru_cache(maxsize=50_000)
 def _words(number: str) -> str:
-    from num2words import num2words  # noqa: PLC0415 - nothing else needs it
-
     plain = number.rstrip("stndrh").replace(",", "")
     ending = number[len(number.rstrip("stndrh")) :]
     if len(plain) > _MOST_DIGITS or (len(plain) > 1 and plain[0] == "0" and plain[1] != "."):
         return number
-    is_year = (
-        len(number) - len(ending) == len("1999")
-        and plain.isdigit()
-        and _FIRST_YEAR <= int(plain) <= _LAST_YEAR
-    )
     if "." in plain:
-        said = num2words(plain) if not ending else number
-    elif ending == "s":
-        said = _several(num2words(int(plain), to="year" if is_year else "cardinal"))
-    elif ending:
-        said = num2words(int(plain), to="ordinal")
-    else:
-        said = num2words(int(plain), to="year" if is_year else "cardinal")
-    return said.replace("-", " ").replace(",", "")
+        return number if ending else _cardinal(plain)
+    is_year = number.removesuffix("s") == plain and _FIRST_YEAR <= int(plain) <= _LAST_YEAR
+    if ending == "s":
+        return _several(_year(int(plain)) if is_year else _cardinal(plain))
+    if ending:
+        return _plain(str(_engine().number_to_words(_engine().ordinal(int(plain)))))
+    return _year(int(plain)) if is_year else _cardinal(plain)
+
+
+def _cardinal(number: str) -> str:
+    return _plain(str(_engine().number_to_words(number)))
+
+
+def _year(year: int) -> str:
+    """Name a year: nineteen seventy five, eighteen oh five, nineteen hundred, two thousand and four."""
+    century, rest = divmod(year, 100)
+    if century == _MILLENNIUM and rest < _TWO_DIGITS:
+        return _cardinal(str(year))
+    if not rest:
+        return f"{_cardinal(str(century))} hundred"
+    return f"{_cardinal(str(century))} {'oh ' if rest < _TWO_DIGITS else ''}{_cardinal(str(rest))}"
 
 
 def _several(said: str) -> str:
     """Name a decade by its first year: nineteen sixty, nineteen sixties."""
     return f"{said[:-1]}ies" if said.endswith("y") else f"{said}s"
+
+
+def _plain(said: str) -> str:
+    return said.replace("-", " ").replace(",", "")
