@@ -12,7 +12,7 @@ pytest.importorskip("numba")
 
 import torch
 
-from tools.acoustic.criterion import Weights, disagreement, losses
+from tools.acoustic.criterion import Priors, Weights, ctc, disagreement, losses
 from tools.acoustic.dataset import Batch
 from tools.acoustic.network import Network, NetworkConfig
 from tools.acoustic.train import grown
@@ -61,6 +61,38 @@ def test_states_have_a_say_where_they_are_known() -> None:
     assert float(framewise.grad[:, 2:].abs().sum()) > 0.0
     unknown = losses(logits, framewise, batch(has_labels=False), 2, Weights(0.5), FOLLOWS)
     assert np.isnan(unknown.states_right)
+
+
+def test_gradient_of_ctc_without_priors_is_its_slope(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.acoustic.criterion._PRIOR_STEP", 0.0)
+    start = torch.randn(2, STEPS, UNITS, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    uneven = Priors(UNITS, 0.4)
+    uneven._average[0] = 0.8
+
+    def loss(logits: torch.Tensor) -> torch.Tensor:
+        return ctc(logits, batch(has_labels=False), 2, priors=uneven)
+
+    logits = start.clone().requires_grad_()
+    loss(logits).backward()
+    assert logits.grad is not None
+    step = 0.05
+    for place in [(0, 5, 0), (0, 5, 2), (1, 9, 4), (1, STEPS - 3, 1)]:
+        more, less = start.clone(), start.clone()
+        more[place] += step
+        less[place] -= step
+        slope = (loss(more) - loss(less)) / (2 * step)
+        torch.testing.assert_close(slope, logits.grad[place].float(), atol=1e-4, rtol=2e-2)
+
+
+def test_without_priors_a_unit_that_is_always_said_pays_less() -> None:
+    logits = torch.zeros(2, STEPS, UNITS)
+    logits[..., 0] = 3.0
+    priors = Priors(UNITS, 0.5)
+    for _ in range(500):  # until the running average has come to what the network says
+        ctc(logits, batch(has_labels=False), 2, priors=priors)
+    found, _ = priors.taken_off(logits.log_softmax(-1).transpose(0, 1), torch.tensor([STEPS, STEPS]))
+    before = logits.softmax(-1)[0, 0]
+    assert before[0] > found[0, 0].exp()[0] > 0.2
 
 
 def test_a_wider_network_starts_as_the_narrower_one() -> None:

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from edgeasr.phones import PHONES
-from tools.acoustic.units import Units, main
+from tools.acoustic.units import Units, main, spelled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,3 +57,15 @@ def test_biphone_counts_as_its_last_phone() -> None:
     assert len(units.bases) == len(units.names) + 1
     assert units.bases[0] == 0
     assert units.bases[units.numbers["AA-R"]] == units.bases[units.numbers["R"]] != same.pop()
+
+
+def test_spoken_phones_choose_among_the_pronunciations_of_each_word() -> None:
+    words = {"it's": [("IH", "IH-T", "S"), ("IH", "IH-T", "T-Z")], "a": [("AH",), ("EY",)], "ah": [("AA",)]}
+    assert spelled(["it's", "a"], "IH T Z EY".split(), words) == ("IH", "IH-T", "T-Z", "EY")
+    assert spelled(["it's", "a"], "IH T S".split(), words) == ()
+    assert spelled(["it's", "unknown"], "IH T S AH".split(), words) == ()
+
+
+def test_letters_are_no_phones() -> None:
+    assert not Units.of({"bar": ("B", "A", "R")}).are_phones
+    assert Units.of({"every": PHONES, "bar": ("B", "B-AA", "AA-R")}).are_phones

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tools.acoustic.network import Network
 
 
+_PRIOR_STEP = 0.01  # share of the last batch in the running average
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """How much each criterion counts.
@@ -41,15 +44,41 @@ class Losses:
     states_right: float
 
 
+class Priors:
+    """How often the network itself says each unit, blank first, as a running average of its probabilities.
+
+    CTC over probabilities less these, each to the power of `weight`, grows less peaks (Huang et al. 2024, "Less peaky
+    and more accurate CTC forced alignment by label priors").
+    """
+
+    def __init__(self, units: int, weight: float) -> None:
+        self.weight = weight
+        self._average = torch.full((units,), 1.0 / units)
+
+    def taken_off(self, log_probs: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities without them, normalised anew, and what that normalising took from each row's sum.
+
+        `log_probs` float[steps, batch, units] and the valid steps of each row to the same and float[batch].
+        """
+        valid = (torch.arange(len(log_probs))[:, None] < steps[None, :]).to(log_probs.device)
+        with torch.no_grad():
+            mean = log_probs[valid].exp().mean(dim=0).cpu()
+            self._average.lerp_(mean, _PRIOR_STEP)
+        freed = log_probs - self.weight * self._average.log().to(log_probs.device)
+        norm = freed.logsumexp(dim=-1, keepdim=True)
+        return freed - norm, (norm[..., 0] * valid).sum(dim=0)
+
+
 def losses(  # noqa: PLR0913, PLR0917
-    logits: Tensor, framewise: Tensor, batch: Batch, lag: int, weights: Weights, follows: np.ndarray
-) -> Losses:
+    logits: Tensor, framewise: Tensor, batch: Batch, lag: int, weights: Weights, follows: np.ndarray,
+    priors: Priors | None = None,
+) -> Losses:  # fmt: skip
     """Add up the criteria of one batch.
 
     `logits` float[batch, steps, units] and `framewise` float[batch, steps, states] come `lag` steps late.
     `follows`: the phone trigram of `mmi`. Where no step has a label, the states have no say.
     """
-    heard = ctc(logits, batch, lag)
+    heard = ctc(logits, batch, lag, priors=priors)
     total, states_right = heard, float("nan")
     if weights.mmi:
         total = total + weights.mmi * against(logits, batch, lag, follows)
@@ -64,16 +93,23 @@ def losses(  # noqa: PLR0913, PLR0917
     return Losses(total, float(heard.detach()), states_right)
 
 
-def ctc(logits: Tensor, batch: Batch, lag: int, whole_lag: int | None = None) -> Tensor:
+def ctc(
+    logits: Tensor, batch: Batch, lag: int, whole_lag: int | None = None, priors: Priors | None = None
+) -> Tensor:
     """CTC loss a target unit; the first `lag` steps only fill the look-ahead.
 
     `whole_lag`: that of the whole network, which the batch's steps make room for, where `logits` come from lower down.
     """
     log_probs = functional.log_softmax(logits[:, lag:].float(), dim=-1).transpose(0, 1)
+    steps = batch.steps - (whole_lag or lag)
+    taken = None
+    if priors:
+        log_probs, taken = priors.taken_off(log_probs, steps)
     losses = functional.ctc_loss(
-        log_probs, batch.targets, batch.steps - (whole_lag or lag), batch.lengths, reduction="none",
-        zero_infinity=True,
+        log_probs, batch.targets, steps, batch.lengths, reduction="none", zero_infinity=True,
     )  # fmt: skip
+    if taken is not None:
+        losses = losses - taken
     return losses.sum() / batch.lengths.sum()
 
 

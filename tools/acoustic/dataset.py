@@ -15,6 +15,7 @@ from tools.acoustic.network import STRIDE
 from tools.acoustic.normalised import normalised
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -95,7 +96,7 @@ class BatchSet(Dataset[Batch]):
         self,
         arrays: list[NDArray[np.float16]],
         tables: list[list[Utterance]],
-        units: dict[str, int],
+        units: Mapping[str, int],
         pronunciations: dict[str, tuple[str, ...]],
         normaliser: NormaliserConfig,
         lag_frames: int,
@@ -130,15 +131,26 @@ class BatchSet(Dataset[Batch]):
         self._batches: list[list[tuple[int, int]]] = []
         self._seed = 0
 
-    def use_alignment(self, folder: Path, units: dict[str, int]) -> None:
-        """Take the states of `align` as labels, and the phones that it found spoken as targets."""
+    def use_alignment(
+        self,
+        folder: Path,
+        units: Mapping[str, int],
+        spell: Callable[[Sequence[str], Sequence[str]], Sequence[str]] | None = None,
+    ) -> None:
+        """Take the states of `align` as labels, and the phones that it found spoken as targets.
+
+        `spell`: makes a text's words and those phones the names of units, where these are not phones.
+        """
         self._states = np.load(folder / "states-train-1.npy", mmap_mode="r")
         self._plain = read_table(folder / "train-1.tsv")
         lines = (folder / "spoken-train-1.tsv").read_text(encoding="utf-8").splitlines()
         spoken = {name: phones for name, _, phones in (line.split("\t") for line in lines)}
         for table, targets in zip(self._tables, self._targets, strict=True):
             for index, utterance in enumerate(table):
-                targets[index] = [units[p] for p in spoken.get(utterance.id, "").split()]
+                names: Sequence[str] = spoken.get(utterance.id, "").split()
+                if spell:
+                    names = spell(utterance.text.split(), names)
+                targets[index] = [units[name] for name in names]
 
     def distort(self, augment: AugmentConfig) -> None:
         """Augment so in the batches to come."""

@@ -31,25 +31,28 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from edgeasr.frontend import NormaliserConfig
 from tools.acoustic.augment import AugmentConfig
-from tools.acoustic.criterion import Weights, ctc, losses, phone_errors
-from tools.acoustic.dataset import Batch, BatchSet, read_pronunciations, read_table, statistics
-from tools.acoustic.grown import grown
+from tools.acoustic.criterion import Priors, Weights, ctc, losses, phone_errors
+from tools.acoustic.dataset import read_pronunciations
+from tools.acoustic.grown import grown, told_apart
 from tools.acoustic.keep import read_checkpoint
+from tools.acoustic.material import material
 from tools.acoustic.network import NetworkConfig
 from tools.acoustic.options import parse
 from tools.acoustic.regularised import Regularised
-from tools.acoustic.trigram import trigram
+from tools.acoustic.trigram import bigram, trigram
 from tools.acoustic.units import Units
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from tools.acoustic.dataset import Batch
+
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
 _LATE = 0.6  # from this share on, passes begin with less augmentation
 _STATES = (60, 75, 90)  # percent of the training; their mean with its end is better than each (see `average`)
+_UNITS_OF_TRIGRAM = 64  # at most: its table has the cube of them
 _GUIDE_AT_END = 0.1  # of the weight at the start, of the phone states' cross-entropy
 
 
@@ -84,8 +87,7 @@ class Trainer:
         if self.world > 1:
             dist.init_process_group("nccl" if args.device == "cuda" else "gloo")
         self.device = torch.device(args.device)
-        words = read_pronunciations(args.lexicon)
-        self.units = Units.of(words)
+        self.units = Units.of(read_pronunciations(args.lexicon))
         self.config = NetworkConfig(
             front=args.front, dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel,
             units=len(self.units.bases), stride=args.stride, ahead=args.ahead,
@@ -103,40 +105,10 @@ class Trainer:
         self.progress = Progressed()
         self.frames_right = math.nan
         self.is_settled = False
-        names = sorted(args.features.glob("train-*.npy"))
-        arrays = [np.load(name, mmap_mode="r") for name in names]
-        tables = [read_table(name.with_suffix(".tsv")) for name in names]
-        whole = next((a for a, n in zip(arrays, names, strict=True) if n.stem == "train-1"), arrays[0])
-        self.normaliser = statistics(whole)
-        if args.weights:
-            kept = read_checkpoint(args.weights)
-            self.normaliser = NormaliserConfig(tuple(kept["prior_mean"]), tuple(kept["scale"]))
-        noise = np.load(args.features / "noise.npy")
-        noises = [
-            noise[u.first : u.first + u.frames].astype(np.float32)
-            for u in read_table(args.features / "noise.tsv")
-        ]
-        stored = np.load(args.features / "rooms.npz")
-        lag = self.config.lookahead_frames
-        self.train_set = BatchSet(
-            arrays, tables, self.units.numbers, words, self.normaliser, lag, args.batch_seconds * 100,
-            AugmentConfig(tempo=args.tempo),
-            noises, [stored[name] for name in stored.files], args.stride,
-        )  # fmt: skip
-        self.train_set.twice = bool(args.agreement)
-        if args.guide and (args.features / "states-train-1.npy").exists():
-            self.train_set.use_alignment(args.features, self.units.numbers)
-        self.follows = trigram((t for t in self.train_set.targets() if t), self.config.units)
-        if args.plain_share and len(names) > 1:
-            rest = (1.0 - args.plain_share) / (len(names) - 1)
-            self.train_set.speed_shares = [args.plain_share if n.stem == "train-1" else rest for n in names]
-        self.train_set.thin = {name: float(share) for name, _, share in (t.partition("=") for t in args.thin)}
-        dev = args.features / "dev.npy"
-        self.dev_set = BatchSet(
-            [np.load(dev, mmap_mode="r")], [read_table(dev.with_suffix(".tsv"))], self.units.numbers, words,
-            self.normaliser, lag, args.batch_seconds * 100, None, stride=args.stride,
-        )  # fmt: skip
-        self.dev_set.plan(0)
+        self.train_set, self.dev_set, self.normaliser = material(args, self.units, self.config)
+        follows = trigram if self.config.units <= _UNITS_OF_TRIGRAM else bigram
+        self.follows = follows((t for t in self.train_set.targets() if t), self.config.units)
+        self.priors = Priors(self.config.units, args.priors) if args.priors else None
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self.resume()
@@ -146,7 +118,13 @@ class Trainer:
     def start_from(self, path: Path) -> None:
         """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
         saved = read_checkpoint(path, self.device)
-        weights = grown(saved["average"], self.model.state_dict())
+        kept = saved["average"]
+        if tuple(saved["units"]) != self.units.names:
+            if self.units.are_phones:
+                kept = told_apart(kept, self.units.bases)
+            else:
+                kept = {name: value for name, value in kept.items() if not name.startswith("output.")}
+        weights = grown(kept, self.model.state_dict())
         self.model.load_state_dict(weights)
         self.average.load_state_dict(weights)
 
@@ -204,7 +182,7 @@ class Trainer:
         guide = self.args.guide * (1.0 - (1.0 - _GUIDE_AT_END) * done)
         mmi = self.args.mmi if done >= self.args.mmi_from else 0.0
         weights = Weights(guide, mmi, self.args.agreement)
-        loss = losses(logits, framewise, batch, lag, weights, self.follows)
+        loss = losses(logits, framewise, batch, lag, weights, self.follows, self.priors)
         self.frames_right = loss.states_right
         total = loss.total
         if self.args.middle:

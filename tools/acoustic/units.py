@@ -42,6 +42,11 @@ class Units:
         bases = (0, *(1 + phones.index(base_of(unit)) for unit in names))
         return cls(names, {name: number for number, name in enumerate(names, 1)}, bases)
 
+    @property
+    def are_phones(self) -> bool:
+        """Whether all phones are among the bases, in their order."""
+        return tuple(sorted({base_of(unit) for unit in self.names})) == PHONES
+
 
 def base_of(unit: str) -> str:
     """Return the phone that a biphone stands for; other units stand for themselves."""
@@ -68,6 +73,25 @@ def frequent(
         for pair in pairs(words[word][0])[1:]:
             counts[pair] += times
     return frozenset(pair for pair, times in counts.items() if times >= at_least)
+
+
+def spelled(
+    words: Sequence[str], phones: Sequence[str], lexicon: Mapping[str, Sequence[tuple[str, ...]]]
+) -> tuple[str, ...]:
+    """Return the units of words that were spoken with these phones; none where no pronunciations make these up.
+
+    `lexicon`: all pronunciations of each word in those units.
+    """
+    ways: dict[int, tuple[str, ...]] = {0: ()}
+    for word in words:
+        onward: dict[int, tuple[str, ...]] = {}
+        for place, units in ways.items():
+            for spoken in lexicon.get(word, ()):
+                end = place + len(spoken)
+                if end not in onward and [base_of(unit) for unit in spoken] == list(phones[place:end]):
+                    onward[end] = units + spoken
+        ways = onward
+    return ways.get(len(phones), ())
 
 
 def main() -> None:
