@@ -25,7 +25,7 @@ HEADER: Final = struct.Struct("<8s6I")
 MAGIC: Final = b"EDGELX1\0"
 AHEAD_STEP: Final = 0.03
 """Log10 units of a step of the look-ahead; the search's step.c has it too."""
-MOST_UNITS: Final = 64
+MOST_UNITS: Final = 256
 
 
 def check_units(count: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edgeasr.decoder import BeamDecoder, GreedyDecoder, SearchOptions, best_path
+from edgeasr.decoder import BeamDecoder, GreedyDecoder, Lexicon, SearchOptions, best_path
 from edgeasr.errors import BundleError
 
 from .tiny import STEP, UNITS, decoder, noise, spell, write_lm
@@ -39,6 +39,18 @@ def test_words_and_their_times_come_from_the_steps_of_their_phones(lm: Path) -> 
     times = [time / STEP for word in result.words for time in (word.start, word.end)]
     assert times == pytest.approx([2, 4, 6, 10, 11, 16])
     assert result.stable == 3
+
+
+def test_units_may_be_as_many_as_a_byte_tells_apart() -> None:
+    units = ["<blk>", *(f"u{n}" for n in range(1, 256))]
+    words = Lexicon.of(units, [f"w{n}\tu{n} u{256 - n}" for n in range(1, 256)])
+    search = BeamDecoder(
+        words, None, step_seconds=STEP, options=SearchOptions(beam=50, tokens=12, threshold=40.0)
+    )
+    rows = np.full((6, len(units)), np.log(1e-4), np.float32)
+    rows[[0, 1, 2, 3, 4, 5], [0, 255, 1, 0, 200, 56]] = np.log(0.9)
+    search.step(rows)
+    assert search.finish().text == "w255 w200"
 
 
 def test_pauses_that_the_search_skips_still_count_in_the_times(lm: Path) -> None:

@@ -12,7 +12,7 @@ int lexicon_read(lexicon *into, const uint8_t *data, size_t size) {
     header h;
     if (size < sizeof h) return -1;
     memcpy(&h, data, sizeof h);
-    if (memcmp(h.magic, "EDGELX1", 8) || !h.units || h.units > 64 || !h.nodes || !h.words) return -1;
+    if (memcmp(h.magic, "EDGELX1", 8) || !h.units || h.units > MOST_UNITS || !h.nodes || !h.words) return -1;
     uint64_t wanted = sizeof h + 4 * (2 * ((uint64_t)h.nodes + 1) + h.labels + (uint64_t)h.words + 1) +
                       2 * (uint64_t)h.nodes + h.text;
     if (wanted != size) return -1;

@@ -11,6 +11,7 @@
 
 #define EDGEASR_API __attribute__((visibility("default")))
 #define NONE UINT32_MAX
+#define MOST_UNITS 256 /* with blank; a unit is a byte of a packed lexicon */
 
 /* Words by number, as a prefix tree of units; node 0 is the root, a node's children and labels lie side by side. */
 typedef struct {

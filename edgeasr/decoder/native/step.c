@@ -54,7 +54,7 @@ static void offer(search *s, const hypothesis *at, int32_t unit, int32_t label) 
 
 typedef struct {
     const float *row;
-    uint64_t likely;
+    uint8_t likely[MOST_UNITS]; /* whether a unit is worth a look */
     float best;
 } front;
 
@@ -98,7 +98,7 @@ static void enter_children(search *s, front *f, const lexicon *tree, uint32_t fi
     float ahead = node ? -0.03f * (float)tree->ahead[node] : 0.0f;
     for (uint32_t child = begin; child < end; child++) {
         uint32_t unit = tree->unit[child];
-        if (!unit || unit >= s->lexicon.units || !(f->likely >> unit & 1) || unit == from->last) continue;
+        if (!unit || unit >= s->lexicon.units || !f->likely[unit] || unit == from->last) continue;
         float score = from->score + f->row[unit] + s->options.lm_weight * (-0.03f * (float)tree->ahead[child] - ahead);
         if (is_hopeless(s, f, score)) continue;
         hypothesis at = {score, first + child, from->context, unit, from->trace, from->said};
@@ -124,17 +124,15 @@ static void extend(search *s, front *f, const hypothesis *from) {
         enter_children(s, f, &s->grafted, own, from->node - own, from);
 }
 
-/* The units worth a look in a row: as many as wanted, the likeliest first. */
-static uint64_t likely_units(const search *s, const float *row) {
-    uint64_t likely = 0;
+/* Mark the units worth a look in a row: as many as wanted, the likeliest first. */
+static void likely_units(const search *s, front *f) {
     for (int32_t taken = 0; taken < s->options.tokens; taken++) {
         uint32_t best = 0;
         for (uint32_t unit = 0; unit < s->lexicon.units; unit++)
-            if (!(likely >> unit & 1) && (likely >> best & 1 || row[unit] > row[best])) best = unit;
-        if (likely >> best & 1) break;
-        likely |= 1ull << best;
+            if (!f->likely[unit] && (f->likely[best] || f->row[unit] > f->row[best])) best = unit;
+        if (f->likely[best]) break;
+        f->likely[best] = 1;
     }
-    return likely;
 }
 
 static float cutoff(float *scores, int32_t count, int32_t keep) {
@@ -193,7 +191,8 @@ static void select_best(search *s, float best, int32_t step) {
 
 static int take_row(search *s, const float *row, int32_t step) {
     if (trace_room(&s->trace, s->hyps, s->count, 2 * s->options.beam)) return -1;
-    front f = {row, likely_units(s, row), -INFINITY};
+    front f = {.row = row, .best = -INFINITY};
+    likely_units(s, &f);
     s->made = 0;
     if (!++s->now) {
         memset(s->stamp, 0, s->slots * sizeof *s->stamp);
