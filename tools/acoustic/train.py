@@ -31,6 +31,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
 from tools.acoustic.criterion import Priors, Weights, ctc, losses, phone_errors
 from tools.acoustic.dataset import read_pronunciations
@@ -119,10 +120,11 @@ class Trainer:
         """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
         saved = read_checkpoint(path, self.device)
         kept = saved["average"]
-        if tuple(saved["units"]) != self.units.names:
-            if self.units.are_phones:
+        before = tuple(saved["units"])
+        if before != self.units.names:
+            if before == PHONES and self.units.are_phones:
                 kept = told_apart(kept, self.units.bases)
-            else:
+            else:  # nothing of the output fits
                 kept = {name: value for name, value in kept.items() if not name.startswith("output.")}
         weights = grown(kept, self.model.state_dict())
         self.model.load_state_dict(weights)
