@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -16,7 +17,7 @@ import pytest
 
 from edgeasr import settings
 from edgeasr.errors import ConfigError, TransientError, UsageError
-from edgeasr.outbox import Incident, IncidentKind, Outbox
+from edgeasr.outbox import DeadLetters, Incident, IncidentKind, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from edgeasr import settings
-from edgeasr.outbox import Incident, IncidentKind, Outbox
+from edgeasr.outbox import DeadLetters, Incident, IncidentKind, Outbox
 outbox = Outbox(settings.Outbox(path=Path(sys.argv[1])))
 first = int(sys.argv[2])
 print("ready", flush=True)
@@ -277,12 +278,14 @@ def test_a_file_that_can_no_longer_be_opened_while_it_runs_leaves_finals_in_memo
         assert ids(outbox) == ["a", "b"]
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(params=["128k"])
+def tiny_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     folder = tmp_path / "tiny"
     folder.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
     )
     if made.returncode:
         pytest.skip("mounting a small disk takes root")
@@ -378,3 +381,92 @@ def test_a_broken_file_and_a_full_disk_are_told(path: Path) -> None:
             outbox.put(f"{turn}9", TOPIC, b"")
             pages = database.execute("PRAGMA page_count").fetchone()[0]
         assert ids(outbox) == ["0", "10", "11", "19", "20", "21", "29"]
+
+
+def test_a_full_disk_refuses_no_acknowledgement(tiny_disk: Path) -> None:
+    path = tiny_disk / "outbox.sqlite"
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        put_until_full(outbox, tiny_disk)
+        waiting = ids(outbox)
+        for event_id in waiting[:-1]:
+            outbox.acknowledge(event_id)
+        assert ids(outbox) == waiting[-1:]
+        assert len(outbox) == 1
+        (tiny_disk / "ballast").unlink()
+        outbox.save()
+        assert ids(outbox) == waiting[-1:]
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == waiting[-1:]
+
+
+def put_until_full(outbox: Outbox, disk: Path) -> None:
+    """Leave no byte on the disk, and three finals that it refused."""
+    for number in range(5):
+        outbox.put(f"on disk {number}", TOPIC, b"x" * 1000)
+    with contextlib.suppress(OSError), (disk / "ballast").open("ab", buffering=0) as ballast:
+        while True:
+            ballast.write(b"x" * 1024)
+    number = 0
+    while outbox.unsaved < 3:
+        with contextlib.suppress(TransientError):
+            outbox.put(f"later {number}", TOPIC, b"x" * 9000)
+        number += 1
+
+
+def test_what_is_set_aside_holds_up_nothing_and_can_be_had_again(path: Path) -> None:
+    told: list[Incident] = []
+    with Outbox(settings.Outbox(path=path), told.append) as outbox:
+        for name in "abc":
+            outbox.put(name, TOPIC, name.encode())
+        outbox.set_aside("a", "the broker takes 10 bytes")
+        outbox.set_aside("b", "the broker takes 10 bytes")
+        outbox.set_aside("never seen", "no reason")
+        assert ids(outbox) == ["c"]
+        assert len(outbox) == 1
+        assert [(one.kind, one.details["id"]) for one in told] == [(IncidentKind.SET_ASIDE, "a")]
+        assert "10 bytes" in told[0].message
+    letters = DeadLetters(path)
+    assert [(one.id, one.topic, one.payload) for one in letters.letters()] == [
+        ("a", TOPIC, b"a"),
+        ("b", TOPIC, b"b"),
+    ]
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == ["c"]
+        assert letters.want("b") == 1
+        assert ids(outbox) == ["c", "b"]
+        assert [one.id for one in letters.letters()] == ["a"]
+        assert letters.remove() == 1
+
+
+@pytest.mark.parametrize("tiny_disk", ["512k"], indirect=True)
+def test_a_full_disk_lets_nothing_that_is_set_aside_hold_up_the_others(tiny_disk: Path) -> None:
+    path = tiny_disk / "outbox.sqlite"
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        put_until_full(outbox, tiny_disk)
+        waiting = ids(outbox)
+        outbox.set_aside(waiting[0], "too large")
+        outbox.set_aside(waiting[-1], "too large")
+        assert ids(outbox) == waiting[1:-1]
+        assert len(outbox) == len(waiting) - 2
+        (tiny_disk / "ballast").unlink()
+        outbox.save()
+        assert [one.id for one in DeadLetters(path).letters()] == [waiting[0], waiting[-1]]
+        assert ids(outbox) == waiting[1:-1]
+        assert len(outbox) == len(waiting) - 2
+
+
+def test_the_dead_letters_are_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeasr.outbox.dead_letters._MOST", 3)
+    monkeypatch.setattr("edgeasr.outbox.dead_letters._MOST_BYTES", 100)
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        for number in range(5):
+            outbox.put(str(number), TOPIC, b"x")
+            outbox.set_aside(str(number), "refused")
+        assert [one.id for one in DeadLetters(path).letters()] == ["2", "3", "4"]
+        outbox.put("5", TOPIC, b"x" * 98)
+        outbox.set_aside("5", "refused")
+        assert [one.id for one in DeadLetters(path).letters()] == ["3", "4", "5"][-3:]
+        outbox.put("6", TOPIC, b"x" * 1000)
+        outbox.set_aside("6", "refused")
+        assert [one.id for one in DeadLetters(path).letters()] == ["6"]
+        assert outbox.dropped == 6

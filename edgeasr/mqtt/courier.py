@@ -150,7 +150,7 @@ class Courier:
 
     def _save(self) -> None:
         """Try again what the disk has refused: nobody may say anything more before the power goes."""
-        if self._outbox.unsaved and time.monotonic() >= self._next_save:
+        if time.monotonic() >= self._next_save:
             self._next_save = time.monotonic() + _IDLE
             with contextlib.suppress(TransientError):  # told when it was refused first
                 self._outbox.save()

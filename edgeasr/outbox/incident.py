@@ -19,6 +19,7 @@ class IncidentKind(Enum):
 
     DROPPED = "finals_dropped"  # by a bound
     REPLACED = "outbox_replaced"  # a broken file was put aside
+    SET_ASIDE = "final_set_aside"  # it cannot be sent, and is among the dead letters
     UNSAVED = "outbox_unsaved"  # the disk takes nothing; told once until it does again
 
 
@@ -39,6 +40,8 @@ class Herald:
         self._dropped_told = 0
         self._next_telling = 0.0
         self._is_unsaved = False
+        self._set_aside = 0
+        self._next_aside = 0.0
 
     def dropped(self, count: int) -> None:
         """Tell, at once and then once a minute, how far the count since the start has grown."""
@@ -64,6 +67,23 @@ class Herald:
                 f"outbox {self._path} was corrupt: a new one is begun, {saved} finals were saved from "
                 f"the old one, kept as {self._path.name}.corrupt; check the disk",
                 {"finals_saved": saved},
+            )
+        )
+
+    def set_aside(self, event_id: str, reason: str) -> None:
+        """Tell, at once and then once a minute, that finals cannot be sent, with the last one's reason."""
+        self._set_aside += 1
+        now = time.monotonic()
+        if now < self._next_aside:
+            return
+        count, self._set_aside, self._next_aside = self._set_aside, 0, now + _PAUSE
+        others = f", as {count - 1} before it" if count > 1 else ""
+        self._on_incident(
+            Incident(
+                IncidentKind.SET_ASIDE,
+                f"final {event_id} cannot be sent and is set aside{others}: {reason}; "
+                "`edgeasr outbox list` shows it, `edgeasr outbox retry` sends it once more",
+                {"id": event_id, "finals": count, "reason": reason},
             )
         )
 
