@@ -15,7 +15,7 @@ REFERENCE ?= $(SPEECH)/speech.tsv
 DEVICE := build/virtual-device
 LIVE := -v --durations=0 -o log_cli=true --log-cli-level=INFO --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S
 
-.PHONY: help demo test test-build test-arm64 test-device check bench soak clean
+.PHONY: help demo test test-build test-arm64 test-trixie test-device check bench soak clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,11 @@ test-build: $(VENV)/.done-test-build ## build a bundle from a handful of utteran
 test-arm64: $(VENV)/.done-test ## install the package into an emulated aarch64 Bookworm and compare the words (root or sudo; 1 GB)
 	@tools/setup.sh arm64
 	@$(PY) -m tools.arm64 $(ARGS)
+
+test-trixie: ## run all tests in a bare Debian 13, with Python 3.13 (root or sudo; 3 GB)
+	@tools/setup.sh debian
+	@tools/trixie.sh build "$${ARGS:-}"
+
 test-device: $(VENV)/.done-test ## boot an emulated Debian machine and try the service there, under its systemd (half an hour; as root or with sudo)
 	@tools/setup.sh emulator
 	@tools/virtual_device/build.sh $(DEVICE) $(PY)
@@ -55,7 +60,7 @@ soak: $(VENV)/.done-test ## play speech to the daemon for half an hour while thi
 	@$(PY) -m tools.soak $(ARGS)
 
 clean: ## remove the virtual environment, caches and build outputs
-	@[ ! -d build/arm64-root ] || [ -w build/arm64-root ] || sudo rm -rf --one-file-system build/arm64-root
+	@for root in build/arm64-root build/trixie-root; do [ ! -d $$root ] || [ -w $$root ] || sudo rm -rf --one-file-system $$root; done
 	@rm -rf $(VENV) build dist ./*.egg-info edgeasr/decoder/_native*.so bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

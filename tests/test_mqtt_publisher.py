@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Listener, Mosquitto, free_port, wait_for
+from conftest import PATIENCE, Listener, Mosquitto, free_port, wait_for
 
 from edgeasr import settings
 from edgeasr.errors import BrokerError, ConfigError
@@ -394,6 +395,36 @@ def test_tls_with_an_own_ca_and_a_client_certificate(
         with pytest.raises(BrokerError, match=sentence):
             refused.wait_up(5)
         refused.close()
+
+
+def test_a_ca_that_does_not_say_what_its_key_is_for_is_good_on_each_python(
+    pki: Path,
+    make_mosquitto: Callable[..., Mosquitto],
+    publish: Callable[..., Publisher],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", pki / "ca.pem", "-noout", "-text"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Key Usage" not in shown.stdout
+    default = ssl.create_default_context
+
+    def of_python_3_13(**how: Any) -> ssl.SSLContext:
+        context = default(**how)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", of_python_3_13)
+    broker = make_mosquitto(
+        "allow_anonymous true", f"certfile {pki / 'server.pem'}", f"keyfile {pki / 'server.key'}"
+    )
+    publisher = publish(
+        quick(broker.port, host="localhost", tls=settings.Tls(enabled=True, ca=pki / "ca.pem"))
+    )
+    publisher.wait_up(PATIENCE)
 
 
 def test_tls_against_a_port_without_it(mosquitto: Mosquitto, publish: Callable[..., Publisher]) -> None:

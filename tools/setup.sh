@@ -4,6 +4,7 @@
 #   setup.sh mosquitto            the broker that the tests talk to
 #   setup.sh systemd              its tools, with which the tests examine the units; they skip that where it cannot be had
 #   setup.sh arm64                what makes a root folder of Debian for aarch64 and runs its programs (changes binfmt_misc)
+#   setup.sh debian               what makes a root folder of Debian
 #   setup.sh emulator             what builds and boots the virtual device
 set -euo pipefail
 
@@ -149,11 +150,15 @@ get_systemd() {
     [ -x /bin/kill ] || apt_install procps
 }
 
-# get_arm64: mmdebstrap and, on other processors, an emulator that the kernel calls for the programs of aarch64.
-get_arm64() {
-    local binfmt=/proc/sys/fs/binfmt_misc
+get_debian() {
     command -v mmdebstrap >/dev/null || apt_install mmdebstrap
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
+}
+
+# get_arm64: besides, on other processors, an emulator that the kernel calls for the programs of aarch64.
+get_arm64() {
+    local binfmt=/proc/sys/fs/binfmt_misc
+    get_debian
     [ "$(uname -m)" != aarch64 ] || return 0
     command -v arch-test >/dev/null || apt_install arch-test
     command -v qemu-aarch64-static >/dev/null || apt_install qemu-user-static
@@ -169,11 +174,10 @@ get_arm64() {
 need() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || apt_install "$2"; }
 
 get_emulator() {
-    need mmdebstrap mmdebstrap
+    get_debian
     need qemu-system-x86_64 qemu-system-x86
     need mke2fs e2fsprogs
     need ssh openssh-client
-    [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || apt_install debian-archive-keyring
 }
 
 cd "$(dirname "$0")/.."
@@ -182,6 +186,7 @@ case ${1:-} in
     mosquitto) get_mosquitto ;;
     systemd) get_systemd ;;
     arm64) get_arm64 ;;
+    debian) get_debian ;;
     emulator) get_emulator ;;
-    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64 | emulator" ;;
+    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64 | debian | emulator" ;;
 esac
