@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -16,13 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import wait_for
-from jsonschema import Draft202012Validator
+from contract import valid
 
 from edgeasr import settings
 from edgeasr.bundle import locate
 from edgeasr.demo import recordings
 from edgeasr.mqtt import Kind, Topics
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from conftest import Listener, Mosquitto
@@ -125,10 +124,7 @@ class House:
             pytest.fail((self.folder / "log").read_text())
 
     def valid(self, kind: Kind, name: SchemaName) -> list[dict[str, Any]]:
-        values = [json.loads(payload) for payload in self.listener.of(TOPICS.of(kind))]
-        for value in values:
-            Draft202012Validator(load_schema(name)).validate(value)
-        return values
+        return [valid(name, payload) for payload in self.listener.of(TOPICS.of(kind))]
 
     def states(self) -> list[tuple[str, str]]:
         return [(one["state"], one["accelerator"]) for one in self.valid(Kind.STATE, SchemaName.STATE)]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import PATIENCE, Listener, Mosquitto, free_port, wait_for
-from jsonschema import Draft202012Validator
+from contract import strict
 
 from edgeasr import settings
 from edgeasr.daemon.messages import Messenger
@@ -27,7 +27,7 @@ from edgeasr.daemon.state import StateReport
 from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, LinkState, Publisher, Topics
 from edgeasr.outbox import Outbox
-from edgeasr.transcript import Clock, Event, EventType, SchemaName, Session, load_schema
+from edgeasr.transcript import Clock, Event, EventType, SchemaName, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -413,7 +413,7 @@ def test_a_corrupt_outbox_is_replaced_told_and_loses_nothing_else(
     wait_for(lambda: len(listener.of(FINAL)) >= 5 and listener.of(EVENT), "finals and event")
     messenger.close(PATIENCE)
     told = json.loads(listener.of(EVENT)[0])
-    Draft202012Validator(load_schema(SchemaName.EVENT)).validate(told)
+    strict(SchemaName.EVENT).validate(told)
     assert (told["event"], told["severity"], told["details"]) == (
         "outbox_replaced",
         "error",

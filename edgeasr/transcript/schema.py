@@ -25,9 +25,11 @@ class SchemaName(StrEnum):
 
 @cache
 def load_schema(name: SchemaName) -> dict[str, Any]:
-    """Return a schema; the caller must not change it.
+    """Return a schema for those who read or write payloads; the caller must not change it.
 
-    `availability` and `mute` are for payloads that are bare words, taken as JSON strings.
+    It takes fields and events that a later version adds, as the contract promises them; a command alone may hold
+    nothing else, since a device refuses what it does not know. `availability` and `mute` are for payloads that are
+    bare words, taken as JSON strings.
     """
     text = files("edgeasr.transcript").joinpath("schemas", f"{name}.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)

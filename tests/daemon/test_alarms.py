@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from contract import strict
 
 from edgeasr import settings
 from edgeasr.daemon.alarms import Alarms
 from edgeasr.daemon.sensors import Sensors
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Told:
     ) -> None:
         event = {"v": 1, "time": 1.0, "event": name, "severity": severity, "message": message}
         event |= {"details": dict(details or {})}
-        Draft202012Validator(load_schema(SchemaName.EVENT)).validate(json.loads(json.dumps(event)))
+        strict(SchemaName.EVENT).validate(json.loads(json.dumps(event)))
         self.events.append(event)
 
     def short(self) -> list[tuple[str, str]]:

@@ -6,17 +6,17 @@ import json
 from typing import Any
 
 import pytest
+from contract import strict
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from edgeasr.daemon.commands import Command, CommandName, ErrorCode, RefusedError, Response, parse, refusal
 from edgeasr.settings import UserWord
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
-COMMANDS = Draft202012Validator(load_schema(SchemaName.COMMAND))
-RESPONSES = Draft202012Validator(load_schema(SchemaName.RESPONSE))
+COMMANDS = strict(SchemaName.COMMAND)
+RESPONSES = strict(SchemaName.RESPONSE)
 
 TEXTS = st.text(st.characters(codec="ascii", exclude_characters="\n\r"), max_size=70)
 JSON = st.recursive(

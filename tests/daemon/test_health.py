@@ -10,13 +10,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from contract import strict
 
 from edgeasr.daemon import prometheus
 from edgeasr.daemon.health import Health
 from edgeasr.daemon.quality import QualityLevel
 from edgeasr.daemon.sensors import Sensors
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def event(name: str) -> Any:
 
 def report(health: Health) -> dict[str, Any]:
     values = health.report(overflows=2, drops={"audio": 0, "finals": 3}, outbox=4, outbox_wait=1.5)
-    Draft202012Validator(load_schema(SchemaName.HEALTH)).validate(values)
+    strict(SchemaName.HEALTH).validate(values)
     return dict(values)
 
 
@@ -106,7 +106,7 @@ def test_figures_of_an_interval_and_of_an_utterance(pi: Path) -> None:
     health.final(event("a-1"), 0.01)
     updated = health.update()
     assert updated is not None
-    Draft202012Validator(load_schema(SchemaName.HEALTH)).validate(updated)
+    strict(SchemaName.HEALTH).validate(updated)
     assert updated["utterance"] == {
         "id": "a-1",
         "audio_seconds": 2.123,

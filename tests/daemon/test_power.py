@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import Listener, Mosquitto, wait_for
-from jsonschema import Draft202012Validator
+from contract import strict
 
 from edgeasr import settings
 from edgeasr.daemon.messages import Messenger
@@ -16,7 +16,7 @@ from edgeasr.daemon.power import PowerMeter
 from edgeasr.daemon.state import StateReport
 from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Topics
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ class Machine:
     def report(self) -> dict[str, Any]:
         values = self.meter.report()
         assert values is not None
-        Draft202012Validator(load_schema(SchemaName.POWER)).validate(values)
+        strict(SchemaName.POWER).validate(values)
         return values
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from conftest import Listener, Mosquitto, wait_for
-from jsonschema import Draft202012Validator
+from contract import strict
 
 from edgeasr import settings
 from edgeasr.bundle import locate
@@ -31,7 +31,7 @@ from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Topics
 from edgeasr.pipeline import build_decoder, build_recogniser
 from edgeasr.pipeline.build import search_options
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,7 +304,7 @@ def test_a_loaded_machine_steps_down_loses_no_audio_says_so_and_comes_back(
 
     def look() -> dict[str, Any]:
         values = health.report(overflows=0, drops={"audio": world.dropped}, outbox=0)
-        Draft202012Validator(load_schema(SchemaName.HEALTH)).validate(values)
+        strict(SchemaName.HEALTH).validate(values)
         return dict(values)
 
     world.load = 0.3
@@ -332,14 +332,14 @@ def test_a_loaded_machine_steps_down_loses_no_audio_says_so_and_comes_back(
     assert world.history[-1][1] < 0.2
     events = [json.loads(payload) for payload in listener.of(topics.of(Kind.EVENT))]
     for event in events:
-        Draft202012Validator(load_schema(SchemaName.EVENT)).validate(event)
+        strict(SchemaName.EVENT).validate(event)
     told = [event["details"]["quality"] for event in events]
     assert {event["event"] for event in events} == {"quality_changed"}
     assert told[0] == "reduced"
     assert told[-1] == "full"
     states = [json.loads(payload) for payload in listener.of(topics.of(Kind.STATE))]
     for state in states:
-        Draft202012Validator(load_schema(SchemaName.STATE)).validate(state)
+        strict(SchemaName.STATE).validate(state)
     assert [state["quality"] for state in states][1 : len(told) + 1] == told
 
 

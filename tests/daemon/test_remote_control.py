@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import Listener, Mosquitto, wait_for
-from jsonschema import Draft202012Validator
+from contract import valid
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edgeasr import settings
 from edgeasr.demo import DaemonProcess, recordings
 from edgeasr.mqtt import Kind, Topics
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,12 +33,6 @@ MUTE_SET, MUTE_STATE = TOPICS.of(Kind.MUTE_SET), TOPICS.of(Kind.MUTE_STATE)
 STATE, FINAL, PARTIAL = TOPICS.of(Kind.STATE), TOPICS.of(Kind.FINAL), TOPICS.of(Kind.PARTIAL)
 CONFIG = "homeassistant/device/edgeasr_kitchen/config"
 SPOKEN = [one.path for one in recordings()]
-
-
-def valid(name: SchemaName, payload: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(payload)
-    Draft202012Validator(load_schema(name)).validate(value)
-    return value
 
 
 def make_process(folder: Path, port: int, paths: list[Path]) -> DaemonProcess:

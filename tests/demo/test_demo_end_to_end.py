@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import Listener, Mosquitto, wait_for
-from jsonschema import Draft202012Validator
+from contract import valid
 
 from edgeasr import settings
 from edgeasr.bench.wer import count_errors
 from edgeasr.demo import DaemonProcess, recordings
 from edgeasr.mqtt import Kind, Topics
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,13 +53,6 @@ def daemon(folder: Path, port: int, **values: Any) -> DaemonProcess:
     }
     folder.mkdir(parents=True, exist_ok=True)
     return DaemonProcess(settings.load(files=[], environ=environ, values=wanted).settings, folder)
-
-
-def valid(name: SchemaName, payload: str) -> dict[str, Any]:
-    """The payload, which has to keep to its schema."""
-    value: dict[str, Any] = json.loads(payload)
-    Draft202012Validator(load_schema(name)).validate(value)
-    return value
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jsonschema import Draft202012Validator
+from contract import strict
 
 from device.device import LOG, NAMES, word_errors
 from edgeasr.bench.wer import ErrorCount
 from edgeasr.mqtt import Kind
-from edgeasr.transcript import SchemaName, load_schema
+from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from device.device import Device
@@ -27,7 +27,7 @@ def test_what_is_played_into_the_sound_card_comes_out_of_the_broker_as_words(dev
     LOG.info("%d of %d words wrong", errors.errors, errors.words)
     assert errors.rate is not None
     assert errors.rate <= MOST_ERRORS, [final["text"] for final in finals]
-    schema = Draft202012Validator(load_schema(SchemaName.TRANSCRIPT))
+    schema = strict(SchemaName.TRANSCRIPT)
     for final in finals:
         schema.validate(final)
     assert [final["seq"] for final in finals] == sorted({final["seq"] for final in finals})

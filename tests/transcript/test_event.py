@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
+from contract import strict
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
@@ -115,7 +116,7 @@ INVALID: list[tuple[SchemaName, Any]] = [
 
 
 def check(name: SchemaName, value: Any) -> None:
-    Draft202012Validator(load_schema(name)).validate(value)
+    strict(name).validate(value)
 
 
 @pytest.mark.parametrize("name", list(SchemaName))
@@ -136,6 +137,39 @@ def test_schemas_refuse_unknown_keys(name: SchemaName) -> None:
     for value in VALID[name]:
         with pytest.raises(ValidationError):
             check(name, {**value, "surprise": 1})
+
+
+def with_surprises(value: Any) -> Any:
+    """Add a field to each object that has fixed ones, as a later version may."""
+    if isinstance(value, list):
+        return [with_surprises(one) for one in value]
+    if isinstance(value, dict):
+        return {**{key: with_surprises(one) for key, one in value.items()}, "surprise": 1}
+    return value
+
+
+@pytest.mark.parametrize("name", [name for name in SchemaName if isinstance(VALID[name][0], dict)])
+def test_subscribers_schemas_take_what_a_later_version_adds_and_the_daemons_own_do_not(
+    name: SchemaName,
+) -> None:
+    handed_out = Draft202012Validator(load_schema(name))
+    for value in VALID[name]:
+        handed_out.validate(value)
+        later = with_surprises(value)
+        assert handed_out.is_valid(later) is (name is not SchemaName.COMMAND), (
+            "a device refuses what it knows not"
+        )
+        assert not strict(name).is_valid(later)
+
+
+def test_subscribers_schemas_take_events_of_a_later_version_and_nothing_that_is_none() -> None:
+    handed_out = Draft202012Validator(load_schema(SchemaName.EVENT))
+    event = VALID[SchemaName.EVENT][0]
+    later = {**event, "event": "moon_phase"}
+    assert handed_out.is_valid(later)
+    assert not strict(SchemaName.EVENT).is_valid(later)
+    for broken in ({"event": "no such form"}, {"event": 7}, {"v": 2}, {"severity": "dreadful"}):
+        assert not handed_out.is_valid({**event, **broken})
 
 
 @pytest.mark.parametrize(
