@@ -7,7 +7,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from edgeasr import errors
 from edgeasr.errors import FatalError
+from edgeasr.worker import command, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +34,10 @@ def run_child(
         path = Path(folder) / "job.json"
         path.write_text(json.dumps(job), encoding="utf-8")
         with (Path(folder) / "stderr").open("w+", encoding="utf-8", errors="replace") as complaints:
-            command = [sys.executable, "-m", module, str(path), repr(time.monotonic())]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints)  # noqa: S603
+            line = command(module, str(path), repr(time.monotonic()))
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                line, stdout=subprocess.PIPE, stderr=complaints, env=environment()
+            )
             try:
                 result = _listen(process, heard, patience)
             finally:

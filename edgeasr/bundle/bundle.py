@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edgeasr.bundle.checksums import verify_checksums
 from edgeasr.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
+from edgeasr.bundle.places import Origin, places
 from edgeasr.errors import BundleError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BESIDE_PACKAGE = Path(__file__).resolve().parents[2] / "models"
+INSTALL: Final = "install one with `edgeasr models pull FROM`, or `pip install ./models` in a checkout"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A folder and its manifest."""
+    """A folder and its manifest.
+
+    The folder is the real one, whatever names lead to it: a bundle that is replaced meanwhile stays the one it was.
+    """
 
     path: Path
     manifest: Manifest
@@ -31,6 +35,7 @@ class Bundle:
             raise BundleError(
                 f"{path} is not a model bundle: `edgeasr models list` shows those that are installed"
             )
+        path = path.resolve()
         manifest = read_manifest(path / MANIFEST_FILE)
         if verify:
             verify_checksums(path, manifest.files)
@@ -50,31 +55,47 @@ class Bundle:
         return self.path / name
 
 
-def search_path() -> tuple[Path, ...]:
-    """Folders that hold bundles, first match first: $EDGEASR_MODELS, beside the package, then the system's."""
-    named = tuple(Path(part) for part in os.environ.get("EDGEASR_MODELS", "").split(os.pathsep) if part)
-    return (*named, _BESIDE_PACKAGE, Path("/var/lib/edgeasr/models"), Path("/usr/share/edgeasr/models"))
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A bundle's folder, not opened yet, and why it was looked for there."""
+
+    path: Path
+    origin: Origin
 
 
-def find_bundles(first: Sequence[Path] = ()) -> dict[str, Path]:
-    """Name to folder of every bundle in the folders `first` (settings.encoder.search) and on the search path."""
-    found: dict[str, Path] = {}
-    for folder in (*first, *search_path()):
-        if folder.is_dir():
-            for path in sorted(folder.iterdir()):
-                if (path / MANIFEST_FILE).is_file():
-                    found.setdefault(path.name, path)
+def find_bundles(first: Sequence[Path] = ()) -> dict[str, Found]:
+    """Return every bundle by name: of the folders `first` (settings.encoder.search), then of the others.
+
+    A folder that cannot be looked into counts as empty. Names that begin with a dot are none: a pull under way.
+    """
+    found: dict[str, Found] = {}
+    for place in places(first):
+        for path in _folders(place.path):
+            found.setdefault(path.name, Found(path, place.origin))
     return found
 
 
 def locate(name_or_path: str, *, verify: bool = False, search: Sequence[Path] = ()) -> Bundle:
-    """Open a bundle by its folder, or by name: in the folders `search` first, then on the search path."""
+    """Open a bundle by its folder, or by name: in the folders `search` first, then in the others (see `places`)."""
     if os.sep in name_or_path or name_or_path.startswith("."):
         return Bundle.open(Path(name_or_path), verify=verify)
     found = find_bundles(search)
     if name_or_path not in found:
-        names = ", ".join(found) or "none is installed"
+        if not found:
+            raise BundleError(f"no model bundle is installed, so there is no {name_or_path!r}: {INSTALL}")
         raise BundleError(
-            f"there is no model bundle named {name_or_path!r} (installed: {names}): give its name or folder"
+            f"there is no model bundle named {name_or_path!r} (installed: {', '.join(found)}): "
+            "give its name or folder"
         )
-    return Bundle.open(found[name_or_path], verify=verify)
+    return Bundle.open(found[name_or_path].path, verify=verify)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if not path.name.startswith(".") and (path / MANIFEST_FILE).is_file()
+        )
+    except OSError:
+        return []

@@ -6,11 +6,15 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeasr.cli.console import tell
 from edgeasr.cli.parser import add_settings_options, load_settings
+from edgeasr.errors import ConfigError
 from edgeasr.settings import dump
 
 if TYPE_CHECKING:
     import argparse
+
+    from edgeasr.settings import Loaded
 
 _DESCRIPTION = """\
 Settings come in layers, and the last one wins: defaults, /etc/edgeasr/edgeasr.toml,
@@ -23,6 +27,9 @@ examples:
   edgeasr config check                       exit with 2 and one sentence if something is wrong
   edgeasr config check new.toml              the same before it is put in place
 """
+_HEAD = """\
+# edgeasr's settings. A default has a # in front, without a space: take it away to change the value.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
     show = actions.add_parser("show", help="print the settings as TOML, each with its origin")
-    show.add_argument("--explain", action="store_true", help="say what each setting means")
+    show.add_argument("--explain", action="store_true", help="say what each setting means; defaults stand as comments")
     add_settings_options(show)
     check = actions.add_parser("check", help="check the settings and say what is wrong")
     check.add_argument(
@@ -44,11 +51,30 @@ def main(args: argparse.Namespace) -> int:
     if args.action == "check" and args.files:
         args.config = [*(args.config or []), *args.files]
     loaded = load_settings(args)
-    if args.action == "show":
-        print(dump(loaded.settings, loaded.origins, explain=args.explain), end="")
-    else:
-        counts = Counter(origin for origin in loaded.origins.values() if origin != "default")
-        print("The configuration is good. Where it does not stand at its defaults:")
-        for origin, count in counts.items():
-            print(f"  {count:3} from {origin}")
+    if args.action == "check":
+        return _check(loaded)
+    if args.explain:
+        print(_HEAD)
+    given = loaded.given if args.explain else None
+    print(dump(loaded.settings, loaded.origins, explain=args.explain, given=given), end="")
+    return 0
+
+
+def _check(loaded: Loaded) -> int:
+    """Say what is wrong with the files that the settings name, each of them; 2 where something is."""
+    from edgeasr.doctor import HERE, Level, Machine  # noqa: PLC0415  numpy and paho are not for `show`
+    from edgeasr.doctor.files import check_files  # noqa: PLC0415
+
+    findings = list(check_files(Machine(HERE, loaded.settings, live=True)))
+    faults = [finding for finding in findings if finding.level is Level.FAULT]
+    for finding in faults:
+        tell(f"{finding.sentence}; {finding.mend}")
+    if faults:
+        return ConfigError.exit_code
+    counts = Counter(origin for origin in loaded.origins.values() if origin != "default")
+    print("The configuration is good. Where it does not stand at its defaults:")
+    for origin, count in counts.items():
+        print(f"  {count:3} from {origin}")
+    for finding in findings:
+        print(f"not checked: {'; '.join(filter(None, (finding.sentence, finding.mend)))}")
     return 0

@@ -12,8 +12,9 @@ from rich.text import Text
 from edgeasr.cli.parser import add_settings_options
 from edgeasr.cli.terminal import Terminal
 from edgeasr.doctor import HERE, Area, Finding, Level, Machine, examine
+from edgeasr.doctor.identity import service_user
 from edgeasr.errors import ConfigError, UsageError
-from edgeasr.settings import load
+from edgeasr.settings import load, with_own_state
 
 if TYPE_CHECKING:
     import argparse
@@ -70,10 +71,16 @@ def main(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace, root: Path) -> tuple[Settings, list[Finding]]:
     """Return the settings, or the defaults and why."""
     try:
-        settings = load(root=root, files=args.config, flags=args.set).settings
+        loaded = load(root=root, files=args.config, flags=args.set)
     except ConfigError as error:
         return load(root=root, files=[], environ={}).settings, [Finding.of_error(Area.CONFIGURATION, error)]
-    return settings, [Finding(Area.CONFIGURATION, Level.OK, "the settings hold")]
+    if root.resolve() == HERE and service_user(root) is None:
+        loaded = with_own_state(loaded)
+    findings = [Finding(Area.CONFIGURATION, Level.OK, "the settings hold")]
+    for warning in loaded.warnings:
+        sentence, _, mend = warning.partition("; ")
+        findings.append(Finding(Area.CONFIGURATION, Level.WARNING, sentence, mend))
+    return loaded.settings, findings
 
 
 def _clean(finding: Finding) -> Finding:

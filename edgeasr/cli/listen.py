@@ -41,6 +41,7 @@ examples:
   arecord -q -f S16_LE -r 16000 -t raw | edgeasr listen --stdin
   edgeasr listen >> notes.txt
 """
+_SPARE = 3  # columns at the right for the ^C that the terminal writes, which would push the line down a row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,5 +131,5 @@ class _Screen:
         text = self._partial.format(words, final=False).text
         picture = Text(text, style="dim", no_wrap=True, overflow="crop", end="")
         picture.stylize("not dim", 0, len(steady))
-        excess = len(text) - self._console.width + 1
+        excess = len(text) - self._console.width + _SPARE
         return picture[excess:] if excess > 0 else picture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from edgeasr.bundle import Bundle, find_bundles, locate
+from edgeasr.bundle import INSTALL, Bundle, find_bundles, locate
 from edgeasr.cli.console import tell
 from edgeasr.cli.parser import add_settings_options, load_settings
 from edgeasr.cli.terminal import Terminal
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from edgeasr.settings import Settings
 
 _DESCRIPTION = """\
-Model bundles are folders with a model.toml. They are looked for in encoder.search of the configuration, in
-$EDGEASR_MODELS, in models/ beside the program, in /var/lib/edgeasr/models and in /usr/share/edgeasr/models."""
+Model bundles are folders with a model.toml. They are looked for by name, the first one counts: in encoder.search of
+the configuration, $EDGEASR_MODELS, ~/.local/share/edgeasr/models, /var/lib/edgeasr/models, /usr/share/edgeasr/models,
+in installed packages such as edgeasr-model-en, and in a checkout's models."""
 
 _EXAMPLES = """\
 examples:
@@ -68,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
         )
     found = find_bundles(settings.encoder.search)
     if not args.bundles and not found:
-        raise BundleError("no model bundle is installed: set EDGEASR_MODELS to the folder that holds them")
+        raise BundleError(f"no model bundle is installed: {INSTALL}")
     bad = 0
     for name in args.bundles or found:
         try:
@@ -87,20 +88,21 @@ def _list(settings: Settings) -> int:
     table.add_column("version")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("folder", overflow="fold")
+    table.add_column("by way of")
     table.add_column("")
     bad = 0
     found = find_bundles(settings.encoder.search)
-    for name, path in found.items():
-        size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    for name, one in found.items():
+        size = sum(file.stat().st_size for file in one.path.iterdir() if file.is_file())
         try:
-            version = Bundle.open(path).manifest.model.version
+            version = Bundle.open(one.path).manifest.model.version
         except BundleError as error:
             tell(error)
             version, bad = "broken", bad + 1
         used = "in use" if name == settings.encoder.bundle else ""
-        table.add_row(*map(Text, (name, version, f"{size / 1e6:.1f} MB", str(path), used)))
+        table.add_row(*map(Text, (name, version, f"{size / 1e6:.1f} MB", str(one.path), one.origin.value, used)))
     if not found:
-        raise BundleError("no model bundle is installed: set EDGEASR_MODELS to the folder that holds them")
+        raise BundleError(f"no model bundle is installed: {INSTALL}")
     Terminal().print(table)
     return 1 if bad else 0
 

@@ -7,8 +7,9 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from edgeasr.cli.console import tell
 from edgeasr.errors import UsageError
-from edgeasr.settings import load
+from edgeasr.settings import load, with_own_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,10 +101,13 @@ def add_recogniser_options(parser: argparse.ArgumentParser) -> None:
 def load_settings(args: argparse.Namespace, values: Mapping[str, object | None] | None = None) -> Loaded:
     """Return the settings that the command line asks for; of `values`, those that are not None.
 
-    Raises ConfigError.
+    Warns of variables that were meant to be settings and are none. Raises ConfigError.
     """
     given = {name: value for name, value in (values or {}).items() if value is not None}
-    return load(files=args.config, flags=args.set, values=given)
+    loaded = load(files=args.config, flags=args.set, values=given)
+    for warning in loaded.warnings:
+        tell(f"warning: {warning}")
+    return with_own_state(loaded)
 
 
 def recogniser_values(args: argparse.Namespace) -> dict[str, object | None]:

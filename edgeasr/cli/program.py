@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from edgeasr.cli.console import tell
 from edgeasr.errors import EdgeasrError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 INTERRUPTED: Final = 130  # as a shell reports SIGINT
 BROKEN_PIPE: Final = 141  # and SIGPIPE
@@ -96,7 +97,21 @@ def _run(argv: list[str]) -> int:
         args = parser.arguments(rest)
     except SystemExit as done:  # argparse printed the help
         return int(done.code or 0)
-    return module.main(args)
+    with _interruptible():
+        return module.main(args)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt meanwhile, where it would end the process (see `edgeasr.__main__`)."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _help() -> str:

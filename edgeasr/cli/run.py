@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgeasr.cli.parser import add_recogniser_options, add_settings_options, load_settings, recogniser_values
 from edgeasr.daemon import run_daemon
+from edgeasr.settings import state_notice
 
 if TYPE_CHECKING:
     import argparse
@@ -56,4 +57,5 @@ def main(args: argparse.Namespace) -> int:
     def load() -> Settings:
         return load_settings(args, recogniser_values(args) | values).settings
 
-    return run_daemon(load(), load)
+    loaded = load_settings(args, recogniser_values(args) | values)
+    return run_daemon(loaded.settings, load, notice=state_notice(loaded))

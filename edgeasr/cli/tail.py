@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeasr.cli.console import logged
+from edgeasr.cli.console import logged, tell
+from edgeasr.cli.lines import JsonView
 from edgeasr.cli.parser import add_settings_options, load_settings
 from edgeasr.cli.terminal import Terminal
 from edgeasr.mqtt import Kind, Topics
@@ -16,6 +18,7 @@ from edgeasr.mqtt.view import LineView, make_view
 from edgeasr.mqtt.watch import Watcher
 
 if TYPE_CHECKING:
+    from edgeasr.mqtt.view import View
     from edgeasr.mqtt.watch import Heard
 
 _DESCRIPTION = """\
@@ -28,6 +31,7 @@ examples:
   edgeasr tail --host broker.local --device kitchen
   edgeasr tail --host broker.local --tls --ca ca.pem --username ann --password-file ~/.mqtt
   edgeasr tail --count 1                     wait for one final, print it and end
+  edgeasr tail --json | jq -r 'select(.kind == "transcript/final").payload.text'
 """
 _ANSWER_SLACK = 2.0  # seconds beyond mqtt.connect_timeout, for the subscription
 
@@ -45,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to watch")
     what.add_argument("--prefix", help="first level of the topics (default: mqtt.prefix)")
     what.add_argument("--device", metavar="ID", help="one device instead of all")
-    what.add_argument("--plain", action="store_true", help="one line a final, as when the output is a pipe")
+    form = what.add_mutually_exclusive_group()
+    form.add_argument("--plain", action="store_true", help="one line a final, as when the output is a pipe")
+    form.add_argument(
+        "--json", action="store_true", help="one JSON object a line for each message: topic, device, kind, payload"
+    )
     what.add_argument("--count", type=_count, metavar="N", help="end after N finals")
     add_settings_options(parser)
 
@@ -85,13 +93,19 @@ def main(args: argparse.Namespace) -> int:
                 done.set()
 
     def link(up: bool, reason: str) -> None:  # noqa: FBT001  the watcher's signature
-        if is_shown.is_set():
+        if not is_shown.is_set():
+            return
+        if args.json and not up:
+            tell(f"{reason}; trying again")
+        else:
             view.note("" if up else f"{reason}; trying again")
 
     is_shown = threading.Event()
     # The link logs the very sentences that are shown anyway.
     with logged(args.verbose, least=logging.ERROR):
-        view = LineView(console) if args.plain else make_view(console)
+        view: View = LineView(console) if args.plain else make_view(console)
+        if args.json:
+            view = JsonView(settings.mqtt.prefix, sys.stdout)
         with Watcher(settings.mqtt, show, device=args.device, on_link=link) as watcher:
             watcher.wait_up(settings.mqtt.connect_timeout + _ANSWER_SLACK)
             with view:

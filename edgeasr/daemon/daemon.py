@@ -222,10 +222,18 @@ def _adopt(settings: Settings, engine: Engine, messenger: Messenger, governor: G
 
 
 def run_daemon(
-    settings: Settings, reload: Callable[[], Settings] | None = None, root: Path = Path("/")
+    settings: Settings,
+    reload: Callable[[], Settings] | None = None,
+    root: Path = Path("/"),
+    notice: str | None = None,
 ) -> int:
-    """Run the daemon in this process until SIGTERM, SIGINT or the end of its source; SIGHUP reloads."""
+    """Run the daemon in this process until SIGTERM, SIGINT or the end of its source; SIGHUP reloads.
+
+    `notice` is logged first.
+    """
     set_up_logging(settings.logging)
+    if notice:
+        _LOG.info("%s", notice)
     daemon = Daemon(settings, reload, root)
 
     def on_signal(number: int, _frame: FrameType | None) -> None:

@@ -6,11 +6,11 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Self
 
 from edgeasr.errors import FatalError
 from edgeasr.settings import dump
+from edgeasr.worker import command, environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _STOP_SECONDS = 8.0  # systemd gives it 5
 _SETTINGS_PREFIX = "EDGEASR__"  # settings in the environment would cover the file's
 _TOLD = "edgeasr: "  # how a command begins its sentence about an error
+_WARNING = f"{_TOLD}warning: "
 
 
 class DaemonProcess:
@@ -61,11 +62,11 @@ class DaemonProcess:
     def start(self) -> None:
         """Start it; returns at once."""
         environ = {name: text for name, text in os.environ.items() if not name.startswith(_SETTINGS_PREFIX)}
-        command = [sys.executable, "-m", "edgeasr", "run", "--config", str(self._config)]
+        line = command("edgeasr", "run", "--config", str(self._config))
         self._cpu_before = _children_cpu()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ
+                line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(environ)
             )
 
     def check(self) -> None:
@@ -105,7 +106,11 @@ class DaemonProcess:
     def last_words(self) -> str:
         """Return the sentence in which it named its error, else the last line of its log."""
         lines = [line for line in self._log.read_text("utf-8", "replace").splitlines() if line.strip()]
-        told = [line.removeprefix(_TOLD) for line in lines if line.startswith(_TOLD)]
+        told = [
+            line.removeprefix(_TOLD)
+            for line in lines
+            if line.startswith(_TOLD) and not line.startswith(_WARNING)
+        ]
         return (told or lines or ["it said nothing"])[-1].strip()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from edgeasr.capture.devices import InputDevice, alsa_cards, find_device, list_devices
 from edgeasr.doctor.finding import Area, Finding, Level
 from edgeasr.errors import DeviceError
 from edgeasr.settings import AudioSource
+from edgeasr.worker import command, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,9 +83,11 @@ def _microphone(machine: Machine) -> Iterator[Finding]:
 
 
 def _portaudio_devices() -> tuple[InputDevice, ...]:
-    command = [sys.executable, "-m", "edgeasr", "devices", "--json"]
+    line = command("edgeasr", "devices", "--json")
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_PORTAUDIO_SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - our own program
+            line, capture_output=True, timeout=_PORTAUDIO_SECONDS, check=False, env=environment()
+        )
         return tuple(InputDevice(**values) for values in json.loads(done.stdout or b"[]"))
     except (subprocess.TimeoutExpired, ValueError, TypeError):
         return ()

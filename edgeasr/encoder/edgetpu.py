@@ -17,6 +17,7 @@ from typing import Any
 
 from edgeasr.encoder.interpreter import Runtime, load_interpreter
 from edgeasr.errors import AcceleratorError, EdgeasrError
+from edgeasr.worker import command, environment
 
 LIBRARY = "libedgetpu.so.1"
 _USB_IDS = {("1a6e", "089a"): "usb", ("18d1", "9302"): "usb"}
@@ -72,9 +73,11 @@ def load_delegate(runtime: Runtime) -> Any:
 
 def probe(runtime: Runtime, model: Path, seconds: float = _PROBE_SECONDS) -> str | None:
     """Run one inference in a child process; returns None when it worked, else the reason in a few words."""
-    command = [sys.executable, "-m", "edgeasr.encoder.edgetpu", runtime.name, str(model)]
+    line = command("edgeasr.encoder.edgetpu", runtime.name, str(model))
     try:
-        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, text=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - our own program
+            line, capture_output=True, timeout=seconds, check=False, text=True, env=environment()
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {seconds:g} s"
     if done.returncode == 0:

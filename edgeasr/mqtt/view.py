@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _REFRESH = 8  # pictures per second
 _MOST_DEVICES = 32
+_SPARE = 3  # columns at the right for the ^C that the terminal writes, which would push the picture down a row
 _SURE, _UNSURE = 0.9, 0.6  # confidences from which a word is shown bright, and below which it is doubtful
 _COLOURS = {
     Availability.ONLINE.value: "green",
@@ -118,7 +119,8 @@ class LiveView:
         self._sentence = sentence
 
     def _picture(self) -> Group:
-        table = Table(box=None, show_header=False, padding=(0, 1), expand=True)
+        width = max(self._console.width - _SPARE, 1)
+        table = Table(box=None, show_header=False, padding=(0, 1), width=width)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
         table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
@@ -131,7 +133,9 @@ class LiveView:
                 )
         parts: list[Table | Text] = [table]
         if self._sentence:
-            parts.append(Text(self._sentence, "yellow"))
+            sentence = Text(self._sentence, "yellow")
+            sentence.truncate(width, overflow="ellipsis")
+            parts.append(sentence)
         return Group(*parts)
 
 

@@ -31,6 +31,7 @@ from edgeasr.settings.sections import (
     Vad,
     Vocabulary,
 )
+from edgeasr.settings.state import may_write, state_home, state_notice, with_own_state
 from edgeasr.settings.vocabulary import MOST_WORDS, UserWord, check_distinct, user_words
 
 __all__ = [
@@ -69,6 +70,10 @@ __all__ = [
     "credentials",
     "dump",
     "load",
+    "may_write",
     "secret_path",
+    "state_home",
+    "state_notice",
     "user_words",
+    "with_own_state",
 ]

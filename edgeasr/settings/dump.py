@@ -6,6 +6,7 @@ import json
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edgeasr.settings._rule import leaves
@@ -13,21 +14,30 @@ from edgeasr.settings.sections import Settings
 from edgeasr.settings.vocabulary import UserWord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 
-def dump(settings: Settings, origins: Mapping[str, str] | None = None, *, explain: bool = False) -> str:
+def dump(
+    settings: Settings,
+    origins: Mapping[str, str] | None = None,
+    *,
+    explain: bool = False,
+    given: Collection[str] | None = None,
+) -> str:
     """Return settings as TOML that `load` reads back; secrets are not among them, only the files they are in.
 
     With `origins` each line names where its value came from; with `explain` each is preceded by what it
-    means. What is unset stands as a comment, since TOML has no word for it.
+    means; with `given` all but these names are comments, so that the file fixes nothing that nobody has set.
+    What is unset stands as a comment in any case, since TOML has no word for it.
     """
     lines: list[str] = []
-    _section(settings, "", lines, origins or {}, explain=explain)
+    _section(settings, "", lines, partial(_line, origins=origins or {}, given=given), explain=explain)
     return "\n".join(lines).strip() + "\n"
 
 
-def _section(section: Any, name: str, lines: list[str], origins: Mapping[str, str], *, explain: bool) -> None:
+def _section(
+    section: Any, name: str, lines: list[str], line: Callable[[str, object], str], *, explain: bool
+) -> None:
     if name:
         lines += ["", f"[{name}]"]
     below = []
@@ -39,10 +49,17 @@ def _section(section: Any, name: str, lines: list[str], origins: Mapping[str, st
             continue
         if explain:
             lines.append(f"# {leaves(Settings)[dotted].rule.help}")
-        line = f"# {item.name} is unset" if value is None else f"{item.name} = {_literal(value)}"
-        lines.append(f"{line}  # {origins[dotted]}" if dotted in origins else line)
+        lines.append(line(dotted, value))
     for value, dotted in below:
-        _section(value, dotted, lines, origins, explain=explain)
+        _section(value, dotted, lines, line, explain=explain)
+
+
+def _line(name: str, value: object, *, origins: Mapping[str, str], given: Collection[str] | None) -> str:
+    key = name.rpartition(".")[2]
+    text = f"# {key} is unset" if value is None else f"{key} = {_literal(value)}"
+    if given is not None and name not in given and value is not None:
+        text = f"#{text}"  # no space: a value, not a sentence
+    return f"{text}  # {origins[name]}" if name in origins else text
 
 
 def _literal(value: object) -> str:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from edgeasr.errors import ConfigError
 from edgeasr.settings import convert
 from edgeasr.settings._rule import leaves, sections
+from edgeasr.settings.environment import PREFIX, overlooked, variable
 from edgeasr.settings.names import default_device_id
 from edgeasr.settings.sections import AudioSource, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PREFIX = "EDGEASR__"
 DEFAULT = "default"
 FLAG = "command line"
 _SECRET_KEYS = {"mqtt.password": "mqtt.password_file"}
@@ -26,10 +26,15 @@ _SECRET_KEYS = {"mqtt.password": "mqtt.password_file"}
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and for each dotted name the file, variable or flag that set it."""
+    """Settings, for each dotted name the file, variable or flag that set it, and sentences to warn with.
+
+    `given` are the names that somebody set; the others stand at their defaults or were found on this machine.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
+    given: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
 
 
 class _Layers:
@@ -78,9 +83,10 @@ def load(
     layers = _Layers()
     for path in _default_files(root) if files is None else files:
         layers.table(_read(path), str(path))
-    for variable, text in sorted((os.environ if environ is None else environ).items()):
-        if variable.startswith(PREFIX):
-            layers.text(variable.removeprefix(PREFIX).lower().replace("__", "."), text, variable)
+    environ = os.environ if environ is None else environ
+    for given, text in sorted(environ.items()):
+        if given.startswith(PREFIX):
+            layers.text(given.removeprefix(PREFIX).lower().replace("__", "."), text, given)
     for flag in flags:
         name, equals, text = flag.partition("=")
         if not equals:
@@ -90,11 +96,12 @@ def load(
         if name not in layers.leaves:
             raise _unknown(name, FLAG)
         layers.put(name, convert.from_toml(layers.leaves[name], value, FLAG), FLAG)
-    if layers.origins["device.id"] == DEFAULT:
+    named = frozenset(name for name, origin in layers.origins.items() if origin != DEFAULT)
+    if "device.id" not in named:
         layers.put("device.id", *default_device_id(root))
     settings: Settings = _build(Settings, layers.values)
     _check(settings, layers.origins)
-    return Loaded(settings, layers.origins)
+    return Loaded(settings, layers.origins, named, overlooked(environ))
 
 
 def _default_files(root: Path) -> list[Path]:
@@ -117,16 +124,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _unknown(name: str, origin: str) -> ConfigError:
+    is_variable = origin.startswith(PREFIX)
     if name in _SECRET_KEYS:
-        return ConfigError(
-            f"{origin}: {name} is not kept here; write it to a file and set {_SECRET_KEYS[name]} to it"
-        )
+        key = variable(_SECRET_KEYS[name]) if is_variable else _SECRET_KEYS[name]
+        return ConfigError(f"{origin}: {name} is not kept here; write it to a file and set {key} to it")
     known = [*leaves(Settings), *sections(Settings)]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     if not close:
         last = name.rpartition(".")[2]
         close = [leaf for leaf in leaves(Settings) if leaf.rpartition(".")[2] == last][:1]
-    mend = f"did you mean {close[0]}?" if close else "`edgeasr config show` lists all there are"
+    near = [variable(name) if is_variable else name for name in close]
+    mend = f"did you mean {near[0]}?" if near else "`edgeasr config show` lists all there are"
     kind = "section or key" if "." not in name else "key"
     return ConfigError(f"{origin}: unknown {kind} {name}; {mend}")
 

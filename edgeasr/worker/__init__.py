@@ -3,5 +3,6 @@
 from edgeasr.worker.budget import RestartBudget
 from edgeasr.worker.child import Child
 from edgeasr.worker.leash import hold_leash
+from edgeasr.worker.program import command, environment
 
-__all__ = ["Child", "RestartBudget", "hold_leash"]
+__all__ = ["Child", "RestartBudget", "command", "environment", "hold_leash"]

@@ -7,10 +7,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.tuning.scheduler import demote
+from edgeasr.worker.program import command, environment
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,9 +32,10 @@ class Child:
         try:
             text = json.dumps({**options, "leash": leash})
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", module, text],
+                command(module, text),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                env=environment(),
                 pass_fds=(*descriptors, leash),
                 process_group=0,
             )
