@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
@@ -19,12 +20,14 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from fake_machine import House
 
 # An emulated machine, which takes many minutes: `make test-device`.
 collect_ignore = ["device"]
+
+# The model beside these tests, not one that this machine has installed.
+os.environ.setdefault("EDGEASR_MODELS", str(Path(__file__).resolve().parents[1] / "models"))
 
 PATIENCE = 20.0  # seconds until a test that waits for something gives up
 

@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
     show = actions.add_parser("show", help="print the settings as TOML, each with its origin")
-    show.add_argument("--explain", action="store_true", help="say what each setting means; defaults stand as comments")
+    show.add_argument(
+        "--explain", action="store_true", help="say what each setting means; defaults stand as comments"
+    )
     add_settings_options(show)
     check = actions.add_parser("check", help="check the settings and say what is wrong")
     check.add_argument(

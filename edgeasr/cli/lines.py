@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Self, TextIO
 
+from edgeasr.cli.console import tell
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -46,4 +48,6 @@ class JsonView:
         print(line, file=self._file)
 
     def note(self, sentence: str) -> None:
-        """Do nothing: the reason goes to standard error."""
+        """Say it on standard error."""
+        if sentence:
+            tell(sentence)

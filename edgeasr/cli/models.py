@@ -100,7 +100,9 @@ def _list(settings: Settings) -> int:
             tell(error)
             version, bad = "broken", bad + 1
         used = "in use" if name == settings.encoder.bundle else ""
-        table.add_row(*map(Text, (name, version, f"{size / 1e6:.1f} MB", str(one.path), one.origin.value, used)))
+        table.add_row(
+            *map(Text, (name, version, f"{size / 1e6:.1f} MB", str(one.path), one.origin.value, used))
+        )
     if not found:
         raise BundleError(f"no model bundle is installed: {INSTALL}")
     Terminal().print(table)

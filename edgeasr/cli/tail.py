@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeasr.cli.console import logged, tell
+from edgeasr.cli.console import logged
 from edgeasr.cli.lines import JsonView
 from edgeasr.cli.parser import add_settings_options, load_settings
 from edgeasr.cli.terminal import Terminal
@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = what.add_mutually_exclusive_group()
     form.add_argument("--plain", action="store_true", help="one line a final, as when the output is a pipe")
     form.add_argument(
-        "--json", action="store_true", help="one JSON object a line for each message: topic, device, kind, payload"
+        "--json",
+        action="store_true",
+        help="one JSON object a line for each message: topic, device, kind, payload",
     )
     what.add_argument("--count", type=_count, metavar="N", help="end after N finals")
     add_settings_options(parser)
@@ -93,19 +95,13 @@ def main(args: argparse.Namespace) -> int:
                 done.set()
 
     def link(up: bool, reason: str) -> None:  # noqa: FBT001  the watcher's signature
-        if not is_shown.is_set():
-            return
-        if args.json and not up:
-            tell(f"{reason}; trying again")
-        else:
+        if is_shown.is_set():
             view.note("" if up else f"{reason}; trying again")
 
     is_shown = threading.Event()
     # The link logs the very sentences that are shown anyway.
     with logged(args.verbose, least=logging.ERROR):
-        view: View = LineView(console) if args.plain else make_view(console)
-        if args.json:
-            view = JsonView(settings.mqtt.prefix, sys.stdout)
+        view = _view(args, console, settings.mqtt.prefix)
         with Watcher(settings.mqtt, show, device=args.device, on_link=link) as watcher:
             watcher.wait_up(settings.mqtt.connect_timeout + _ANSWER_SLACK)
             with view:
@@ -115,6 +111,12 @@ def main(args: argparse.Namespace) -> int:
     if broken:
         raise broken[0]
     return 0
+
+
+def _view(args: argparse.Namespace, console: Terminal, prefix: str) -> View:
+    if args.json:
+        return JsonView(prefix, sys.stdout)
+    return LineView(console) if args.plain else make_view(console)
 
 
 def _text(path: Path | None) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edgeasr.bundle import locate
@@ -16,15 +15,16 @@ from edgeasr.settings.secret import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from edgeasr.doctor.machine import Machine
 
 _READ: Final = 4
-_USE_FOLDER: Final = 5
+_TRAVERSE: Final = 1
 
 
 def check_files(machine: Machine) -> Iterator[Finding]:
-    """Yield what is wrong with each file of the settings, and notes on those that cannot be looked at; changes nothing."""
+    """Yield what is wrong with each file of the settings, and notes on those that cannot be looked at."""
     settings = machine.settings
     if settings.mqtt.enabled:
         yield from _secrets(machine)
@@ -85,18 +85,15 @@ def _refusal(look: Callable[[], object]) -> Iterator[Finding]:
         yield Finding.of_error(Area.CONFIGURATION, error)
 
 
-def _file(machine: Machine, path: Path, key: str) -> Iterator[Finding]:
-    yield from _there(machine, path, key, stat.S_ISREG, "file", _READ)
-
-
 def _folder(machine: Machine, path: Path, key: str) -> Iterator[Finding]:
-    yield from _there(machine, path, key, stat.S_ISDIR, "folder", _USE_FOLDER)
+    yield from _file(machine, path, key, is_folder=True)
 
 
-def _there(  # noqa: PLR0913
-    machine: Machine, path: Path, key: str, is_kind: Callable[[int], bool], kind: str, bits: int
-) -> Iterator[Finding]:
+def _file(machine: Machine, path: Path, key: str, *, is_folder: bool = False) -> Iterator[Finding]:
     identity = machine.identity
+    kind, is_kind, bits = (
+        ("folder", stat.S_ISDIR, _READ | _TRAVERSE) if is_folder else ("file", stat.S_ISREG, _READ)
+    )
     try:
         mode = path.stat().st_mode
         may = identity.may(path, bits)

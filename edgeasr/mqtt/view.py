@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _REFRESH = 8  # pictures per second
 _MOST_DEVICES = 32
-_SPARE = 3  # columns at the right for the ^C that the terminal writes, which would push the picture down a row
+_SPARE = (
+    3  # columns at the right for the ^C that the terminal writes, which would push the picture down a row
+)
 _SURE, _UNSURE = 0.9, 0.6  # confidences from which a word is shown bright, and below which it is doubtful
 _COLOURS = {
     Availability.ONLINE.value: "green",

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "EDGEASR__"
 _BEGINNING: Final = "edgeasr_"
-_OTHERS: Final = frozenset({"EDGEASR_MODELS", "EDGEASR_VIRTUAL_DEVICE"})  # which are read, and are no settings
+_OTHERS: Final = frozenset(
+    {"EDGEASR_MODELS", "EDGEASR_VIRTUAL_DEVICE"}
+)  # which are read, and are no settings
 _ALIKE: Final = 0.8  # of difflib's ratio; less is somebody else's variable
 
 

@@ -19,7 +19,7 @@ _UNDER_SYSTEMD: Final = "STATE_DIRECTORY"  # StateDirectory= has made the folder
 
 
 def state_home(environ: Mapping[str, str]) -> Path | None:
-    """Return the user's own folder for state, $XDG_STATE_HOME/edgeasr or ~/.local/state/edgeasr; None without a home."""
+    """Return the user's own folder, $XDG_STATE_HOME/edgeasr or ~/.local/state/edgeasr; None without a home."""
     named = Path(environ.get("XDG_STATE_HOME", ""))
     if named.is_absolute():
         return named / "edgeasr"
@@ -27,9 +27,7 @@ def state_home(environ: Mapping[str, str]) -> Path | None:
     return home / ".local/state/edgeasr" if home.is_absolute() else None
 
 
-def with_own_state(
-    loaded: Loaded, environ: Mapping[str, str] | None = None, system: Path = SYSTEM
-) -> Loaded:
+def with_own_state(loaded: Loaded, environ: Mapping[str, str] | None = None, system: Path = SYSTEM) -> Loaded:
     """Return the settings with outbox and transcripts in the user's own folder where `system` cannot be written.
 
     What somebody has set stays. Mute and the operators' words go where the outbox goes. `origins` tells the reason.

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import Mosquitto, free_port, wait_for
+from terminal import Terminal
+
+from edgeasr.worker import command, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,3 +88,49 @@ def test_it_prints_what_a_device_says_and_ends_after_the_wanted_count(
     lines = [line.partition(" ")[2] for line in result.out.splitlines()]
     assert len(lines) == 2
     assert all(line.startswith("kitchen kitchen number ") for line in lines)
+
+
+def test_ctrl_c_leaves_the_picture_as_it_was(mosquitto: Mosquitto, listen: Callable[..., Any]) -> None:
+    client = listen(mosquitto.port).client
+    for device in ("kitchen", "cellar"):
+        client.publish(f"edgeasr/{device}/availability", "online", qos=1, retain=True).wait_for_publish(10)
+    line = command("edgeasr", "tail", "--host", "127.0.0.1", "--port", str(mosquitto.port))
+    with Terminal(line, environment()) as terminal:
+        terminal.await_text("cellar")
+        terminal.await_text("kitchen")
+        before = terminal.lines
+        terminal.press_ctrl_c()
+        assert terminal.await_end() == 130
+        assert terminal.lines == before
+
+
+def test_json_is_one_object_a_message_of_every_kind(mosquitto: Mosquitto, listen: Callable[..., Any]) -> None:
+    client = listen(mosquitto.port).client
+    said = [
+        ("availability", "online"),
+        ("transcript/partial", '{"text": "now"}'),
+        ("state", '{"state": "listening", "bad": NaN}'),
+        ("event", "\x1b[2J no object"),
+        ("transcript/final", '{"id": "1", "text": "Straße."}'),
+    ]
+    line = command("edgeasr", "tail", "--json", "--host", "127.0.0.1", "--port", str(mosquitto.port))
+    with subprocess.Popen(line, stdout=subprocess.PIPE, env=environment(), text=True) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        client.publish("edgeasr/kitchen/availability", "online", qos=1, retain=True).wait_for_publish(10)
+        lines.append(process.stdout.readline())  # it is subscribed
+        for kind, payload in said[1:]:
+            client.publish(f"edgeasr/kitchen/{kind}", payload, qos=1).wait_for_publish(10)
+            lines.append(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert all(line.isascii() and line.isprintable() for line in (one.rstrip("\n") for one in lines))
+    found = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert [one["topic"] for one in found] == [f"edgeasr/kitchen/{kind}" for kind, _ in said]
+    assert [(one["device"], one["kind"]) for one in found] == [("kitchen", kind) for kind, _ in said]
+    assert found[0]["payload"] == "online"
+    assert found[1]["payload"] == {"text": "now"}
+    assert "listening" in found[2]["payload"]
+    assert found[3]["payload"] == said[3][1]
+    assert found[4]["payload"]["text"] == "Straße."
+    assert all(isinstance(one["time"], float) and isinstance(one["retained"], bool) for one in found)
