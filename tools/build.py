@@ -132,7 +132,8 @@ def steps(args: argparse.Namespace) -> list[Step]:
         if args.synthetic
         else []
     )
-    spoken = ("--synthetic", said) if args.synthetic else ()
+    more = [*([said] if args.synthetic else []), *args.also]
+    also = ("--also", *more) if more else ()
     sample = [Step("sample", tool("sample", "--shared", args.shared, "--out", shared))] if small else []
     return [
         *sample,
@@ -151,7 +152,7 @@ def steps(args: argparse.Namespace) -> list[Step]:
         Step("neural", tool("lm.neural.train", *read, "--out", work / "neural", *texts, *neural)),
         Step("rescorer", tool("lm.neural.export", *counted, "--out", lm)),
         *synthetic,
-        Step("prepare", tool("acoustic.prepare", "--shared", shared, "--out", features, *speeds, *spoken)),
+        Step("prepare", tool("acoustic.prepare", "--shared", shared, "--out", features, *speeds, *also)),
         Step(
             "align",
             tool("acoustic.realign", *labels, "--checkpoint", args.weights)
@@ -213,6 +214,14 @@ def main() -> None:
         help="also train on synthetic speech (needs festival and libhtsengine1)",
     )
     parser.add_argument(
+        "--also",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FOLDER",
+        help="further speech to train on, as `tools.acoustic.teach` writes",
+    )
+    parser.add_argument(
         "--neural-minutes", type=float, default=35.0, help="time for the language model that rescores finals"
     )
     parser.add_argument("--epochs", type=int, default=20)
@@ -227,8 +236,8 @@ def main() -> None:
     )
     parser.add_argument("--until", help="stop after this step")
     args = parser.parse_args()
-    if args.synthetic and args.gpu:
-        parser.error("synthetic speech is for the training on a CPU: leave out --synthetic or --gpu")
+    if (args.synthetic or args.also) and args.gpu:
+        parser.error("more speech is for the training on a CPU: leave out --gpu, or --synthetic and --also")
     args.out = args.out or args.work / "edgeasr-en"
     args.work.mkdir(parents=True, exist_ok=True)
     for step in steps(args):

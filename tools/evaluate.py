@@ -2,7 +2,8 @@
 
 python -m tools.evaluate --bundle models/edgeasr-en --shared ../shared
 
-Each utterance is a stream of its own through the shipped pipeline with its default settings.
+Each utterance is a stream of its own through the shipped pipeline with its default settings. `--noisy` also has it hear
+librispeech with everyday sounds behind it, `--peers` has Whisper and pocketsphinx hear the same recordings.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from edgeasr.bench.sphinx import is_installed
 from edgeasr.bundle import locate
 from edgeasr.errors import EdgeasrError, UsageError
 from edgeasr.settings import load
+from tools import noisy
 from tools.hearing import Background, run
+from tools.peers import measure as peers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from edgeasr.bench import Row
     from tools.hearing import Heard, Job, Outcome
 
 _SILENCE_SECONDS = 600
@@ -96,6 +100,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     parser.add_argument("--no-background", action="store_true", help="leave noise and silence out")
     parser.add_argument("--pocketsphinx", action="store_true", help="pocketsphinx on the same utterances")
+    parser.add_argument("--noisy", action="store_true", help="librispeech with sounds behind it, by level")
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        metavar="NAME",
+        help=f"beside other recognisers: {', '.join(peers.PEERS)} (default: all)",
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=Path("work/peers"), help="where their models are put together"
+    )
     parser.add_argument("--out", type=Path, default=Path("work/evaluation.json"), help="everything, as JSON")
     parser.add_argument("--results", type=Path, help="figures for `tools.package --results`")
     return parser.parse_args()
@@ -121,15 +135,15 @@ def evaluate(args: argparse.Namespace) -> None:
     bundle = str(Path(args.bundle).resolve())
     flags = [f"encoder.bundle={bundle}", *args.set]
     label = locate(load(files=(), flags=flags).settings.encoder.bundle).manifest.label
+    names = peers.PEERS if args.peers == [] else args.peers or ()
+    peers.check(args.cache, names)
     if args.pocketsphinx and not is_installed():
         raise UsageError("pocketsphinx is not installed; run: pip install pocketsphinx")
+    sounds = tuple(sorted((args.shared / "noise").glob("*.opus")))
+    if not sounds and not args.no_background:
+        raise UsageError(f"{args.shared / 'noise'} has no .opus files; check --shared or use --no-background")
     backgrounds: list[Job] = []
     if not args.no_background:
-        sounds = tuple(sorted((args.shared / "noise").glob("*.opus")))
-        if not sounds:
-            raise UsageError(
-                f"{args.shared / 'noise'} has no .opus files; check --shared or use --no-background"
-            )
         backgrounds = [Background("noise", sounds), Background("silence", seconds=_SILENCE_SECONDS)]
     jobs = itertools.chain(backgrounds, dataset_clips(rows, speech))
     outcomes = run(jobs, len(rows) + len(backgrounds), args.jobs, flags, sphinx=False)
@@ -138,18 +152,12 @@ def evaluate(args: argparse.Namespace) -> None:
     print(table(HEAD, [tally.cells(name) for name, tally in parts.items()]))
     print(table(HEAD, [tally.cells(name) for name, tally in rates.items() if tally.utterances]))
     false = {name: heard for name, row, heard in outcomes if row is None}
-    if false:
-        cells = [
-            [name, f"{h.seconds / 60:.1f}", str(len(h.words)), str(h.rejected), f"{h.cpu / h.seconds:.4f}"]
-            for name, h in false.items()
-        ]
-        print(table(("background", "minutes", "published words", "held back", "CPU s / s"), cells))
     found: dict[str, Any] = {
         "model": label,
         "settings": args.set,
         "parts": {name: _figures(tally) for name, tally in parts.items()},
         "rates": {name: _figures(tally) for name, tally in rates.items()},
-        "background": {name: asdict(heard) for name, heard in false.items()},
+        "background": _told(false),
         "utterances": [
             {
                 "id": row.id,
@@ -162,6 +170,15 @@ def evaluate(args: argparse.Namespace) -> None:
             if row is not None
         ],
     }
+    if args.noisy:
+        found["noisy"] = _in_noise(rows, sounds, speech, args.jobs, flags)
+    if names:
+        sides = [peers.measure(name, rows, speech, flags, args.cache) for name in (label, *names)]
+        heard_parts = sorted({row.part for row in rows})
+        print(
+            table((peers.HEAD[0], *heard_parts, *peers.HEAD[1:]), [side.cells(heard_parts) for side in sides])
+        )
+        found["peers"] = {side.name: asdict(side) | {"wer": side.errors.rate} for side in sides}
     if args.pocketsphinx:
         sphinx, _ = tallies(run(dataset_clips(rows, speech), len(rows), args.jobs, (), sphinx=True))
         print("pocketsphinx\n")
@@ -173,6 +190,31 @@ def evaluate(args: argparse.Namespace) -> None:
         figures["cpu_per_second"] = round(parts["all"].cpu / max(parts["all"].seconds, 1e-9), 4)
         figures |= {f"words_in_{name}": len(heard.words) for name, heard in false.items()}
         _write(args.results, figures)
+
+
+def _told(backgrounds: dict[str, Heard]) -> dict[str, Any]:
+    """Print what was heard where nobody speaks, and return it for the file."""
+    if backgrounds:
+        cells = [
+            [name, f"{h.seconds / 60:.1f}", str(len(h.words)), str(h.rejected), f"{h.cpu / h.seconds:.4f}"]
+            for name, h in backgrounds.items()
+        ]
+        print(table(("background", "minutes", "published words", "held back", "CPU s / s"), cells))
+    return {name: asdict(heard) for name, heard in backgrounds.items()}
+
+
+def _in_noise(
+    rows: Sequence[Row], sounds: Sequence[Path], speech: Path, jobs: int, flags: Sequence[str]
+) -> dict[str, Any]:
+    """Have the rows heard with sounds behind them, print by level, and return it for the file."""
+    clean = [row for row in rows if row.part == noisy.PART]
+    if not clean:
+        raise UsageError(f"--noisy needs {noisy.PART} among the --parts")
+    clips = noisy.noisy_clips(clean, speech, noisy.read_sounds(sounds))
+    outcomes = run(clips, len(clean) * len(noisy.LEVELS), jobs, flags, sphinx=False)
+    levels = {name: tally for name, tally in tallies(outcomes)[0].items() if name != "all"}
+    print(table(HEAD, [tally.cells(name) for name, tally in levels.items()]))
+    return {name: _figures(tally) for name, tally in levels.items()}
 
 
 def _figures(tally: Tally) -> dict[str, Any]:

@@ -107,7 +107,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--speeds", type=float, nargs="*", default=list(SPEEDS))
     parser.add_argument(
-        "--synthetic", type=Path, help="folder of `tools.acoustic.synthetic`, for training too"
+        "--also",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FOLDER",
+        help="more to train on: what `tools.acoustic.synthetic` or `tools.acoustic.teach` wrote",
     )
     parser.add_argument("--limit", type=int, default=0, help="only so many utterances of each set (0: all)")
     args = parser.parse_args()
@@ -117,7 +122,7 @@ def main() -> None:
     prepare_noise(args.shared / "noise", args.out)
     with ProcessPoolExecutor(args.jobs) as pool, Progress() as progress:
         for split, speed in sets:
-            folders = [speech, args.synthetic] if args.synthetic and split == "train" else [speech]
+            folders = [speech, *args.also] if split == "train" else [speech]
             jobs = [job for folder in folders for job in decodings(folder, split, speed, args.limit)]
             name = split if split == "dev" else f"{split}-{speed:g}"
             task = progress.add_task(name, total=len(jobs))

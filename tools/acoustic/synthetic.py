@@ -4,7 +4,7 @@ python -m tools.acoustic.synthetic --lexicon work/lm/lexicon.txt --out work/synt
 
 Chooses sentences of what people say to devices, first those with most words that no recording holds, and has the data
 folder's synthesiser (`tts/synth.py`: festival and HTS voices, many virtual speakers) say them. `tools.acoustic.prepare
---synthetic work/synthetic` takes them in as the part `synthetic`.
+--also work/synthetic` takes them in as the part `synthetic`.
 """
 
 from __future__ import annotations

@@ -48,15 +48,25 @@ def sentences(text: str) -> Iterator[str]:
 
     Those that cannot be written so are left out.
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    for written in _BREAK.split(_BRACKETS.sub(" ", plain.replace("\u2019", "'").replace("`", "'"))):
+    for written in _BREAK.split(_BRACKETS.sub(" ", plain(text).replace("`", "'"))):
         sentence = read_out(written)
         if _WRITTEN.search(sentence) or any(c.isalpha() and not c.isascii() for c in sentence):
             continue
-        words = [word.strip("'") for word in re.sub(r"[^a-z']", " ", sentence.lower()).split()]
-        words = [word for word in words if word]
+        words = words_of(sentence)
         if len(words) >= _LEAST_WORDS:
             yield " ".join(words)
+
+
+def plain(text: str) -> str:
+    """Letters without their accents, straight apostrophes."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return bare.replace("\u2019", "'")
+
+
+def words_of(sentence: str) -> list[str]:
+    """Lower-case words of letters and apostrophes, the rest taken for blanks."""
+    words = (word.strip("'") for word in re.sub(r"[^a-z']", " ", sentence.lower()).split())
+    return [word for word in words if word]
 
 
 def wordnet(folder: Path) -> Iterator[str]:

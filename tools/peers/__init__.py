@@ -1,0 +1,1 @@
+"""Other recognisers, measured beside edgeasr on the same recordings; each is optional."""
