@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +11,7 @@ from edgeasr.bench.configuration import EVERYTHING, configurations
 from edgeasr.bench.material import choose, dataset_clips, read_clips, read_references, read_rows
 from edgeasr.bench.plot import plot
 from edgeasr.bench.report import Report, compare
-from edgeasr.cli.console import tell
+from edgeasr.cli.console import say, tell
 from edgeasr.cli.progress import make_progress
 from edgeasr.errors import RuntimeMissingError, UsageError
 
@@ -84,15 +83,15 @@ def main(args: argparse.Namespace) -> int:
     """Measure, write and print; return the exit code."""
     old = Report.read(args.compare) if args.compare else None
     if old and not args.files and not args.dataset:
-        sys.stdout.write(compare(old, Report.read(args.output / _JSON)))
+        say(compare(old, Report.read(args.output / _JSON)).rstrip("\n"))
         return 0
     if args.silence < 0 or args.starts < 1 or (args.minutes is not None and args.minutes <= 0):
         raise UsageError("--silence must not be negative, --starts at least 1, --minutes more than 0")
     report = _measure(args)
     _write(report, args.output)
-    sys.stdout.write(report.to_markdown())
+    say(report.to_markdown().rstrip("\n"))
     if old:
-        sys.stdout.write("\n" + compare(old, report))
+        say("\n" + compare(old, report).rstrip("\n"))
     return 0
 
 

@@ -11,6 +11,7 @@ from edgeasr.bundle.checksums import verify_checksums
 from edgeasr.bundle.manifest import MANIFEST_FILE, Manifest, read_manifest
 from edgeasr.bundle.places import Origin, places
 from edgeasr.errors import BundleError
+from edgeasr.safefile import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +43,7 @@ class Bundle:
         for name in manifest.files:
             if not (path / name).is_file():
                 raise BundleError(f"{path / name} is missing: fetch the bundle again")
-        units = sum(1 for line in (path / manifest.decoder.tokens).read_bytes().splitlines() if line.strip())
+        units = sum(1 for line in read_bytes(path / manifest.decoder.tokens).splitlines() if line.strip())
         if units != manifest.encoder.units:
             raise BundleError(
                 f"{path / manifest.decoder.tokens} lists {units} units but the encoder has {manifest.encoder.units}: "

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from edgeasr.errors import BundleError
+from edgeasr.safefile import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def read_checksums(folder: Path) -> dict[str, str]:
     """File name to digest; raises BundleError where the list is missing or malformed."""
     path = folder / SUMS_FILE
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(path).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BundleError(f"{path} cannot be read: fetch the bundle again, it is incomplete") from error
     sums: dict[str, str] = {}

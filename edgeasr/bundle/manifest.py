@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgeasr.bundle.checksums import is_plain_name
 from edgeasr.errors import BundleError
 from edgeasr.frontend import LogMelConfig, NormaliserConfig
+from edgeasr.safefile import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,7 +137,7 @@ def _table(table: dict[str, Any], name: str) -> dict[str, Any]:
 def read_manifest(path: Path) -> Manifest:
     """Read and check a manifest; raises BundleError with the place and the reason."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_bytes(path).decode("utf-8"))
     except OSError as error:
         raise BundleError(f"{path} cannot be read: point edgeasr at a model bundle's folder") from error
     except (ValueError, RecursionError) as error:  # not TOML or UTF-8, or a number of too many digits

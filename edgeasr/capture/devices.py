@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.errors import DeviceError
+from edgeasr.safefile import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +53,11 @@ class InputDevice:
 def alsa_cards(proc: Path = PROC) -> tuple[Card, ...]:
     """Sound cards in `proc`/asound/cards that can record; empty where the kernel has no sound."""
     try:
-        text = (proc / "asound" / "cards").read_text(encoding="utf-8", errors="replace")
+        text = read_text(proc / "asound" / "cards")
     except OSError:
         return ()
     cards = []
-    for found in filter(None, map(_CARD.match, text.splitlines())):
+    for found in filter(None, map(_CARD.match, text.split("\n"))):
         inputs = _inputs(proc / "asound" / f"card{found[1]}")
         if inputs is None or inputs:
             cards.append(Card(int(found[1]), found[2], found[3].strip(), inputs or ()))

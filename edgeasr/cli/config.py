@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeasr.cli.console import tell
+from edgeasr.cli.console import say, tell
 from edgeasr.cli.parser import add_settings_options, load_settings
 from edgeasr.errors import ConfigError
+from edgeasr.printable import one_line
 from edgeasr.settings import dump
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
     if args.explain:
         print(_HEAD)
     given = loaded.given if args.explain else None
-    print(dump(loaded.settings, loaded.origins, explain=args.explain, given=given), end="")
+    say(dump(loaded.settings, loaded.origins, explain=args.explain, given=given).rstrip("\n"))
     return 0
 
 
@@ -76,7 +77,7 @@ def _check(loaded: Loaded) -> int:
     counts = Counter(origin for origin in loaded.origins.values() if origin != "default")
     print("The configuration is good. Where it does not stand at its defaults:")
     for origin, count in counts.items():
-        print(f"  {count:3} from {origin}")
+        say(f"  {count:3} from {one_line(origin)}")
     for finding in findings:
-        print(f"not checked: {'; '.join(filter(None, (finding.sentence, finding.mend)))}")
+        say(one_line(f"not checked: {'; '.join(filter(None, (finding.sentence, finding.mend)))}"))
     return 0

@@ -7,6 +7,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from edgeasr.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,9 +17,13 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 def tell(message: object) -> None:
     """Write one line `edgeasr: …` on standard error, without what would move a terminal's cursor."""
-    text = " ".join(str(message).split())
-    line = "".join(sign if sign.isprintable() else "?" for sign in text)
+    line = printable(" ".join(str(message).split()), instead="?")
     print(f"edgeasr: {line}", file=sys.stderr, flush=True)
+
+
+def say(text: object) -> None:
+    """Write text from outside on standard output, one line for each of its lines and nothing else."""
+    print(printable(text, lines=True), flush=True)
 
 
 class _Handler(logging.Handler):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from edgeasr.capture import list_devices, load_pyaudio, start_portaudio
-from edgeasr.cli.console import tell
+from edgeasr.cli.console import say, tell
 from edgeasr.cli.terminal import Terminal
 from edgeasr.errors import DeviceError, RuntimeMissingError
+from edgeasr.printable import json_text, one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     """Print the devices; DeviceError where there is none."""
     devices = _devices()
     if args.json:
-        print(json.dumps([dataclasses.asdict(device) for device in devices], ensure_ascii=False, indent=2))
+        say(json_text([dataclasses.asdict(device) for device in devices], indent=2))
     elif devices:
         Terminal().print(_table(devices))
     if not devices:
@@ -66,8 +67,8 @@ def _table(devices: tuple[InputDevice, ...]) -> Table:
         table.add_column(column, no_wrap=column != "name")
     for device in devices:
         table.add_row(
-            f"{device.name} (default)" if device.is_default else device.name,
-            f"hw:CARD={device.alsa_id}" if device.alsa_id else "",
+            Text(one_line(device.name) + (" (default)" if device.is_default else "")),
+            Text(f"hw:CARD={one_line(device.alsa_id)}" if device.alsa_id else ""),
             *(
                 "" if value is None else str(value)
                 for value in (device.index, device.channels, device.default_rate)

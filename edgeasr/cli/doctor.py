@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
+from edgeasr.cli.console import say
 from edgeasr.cli.parser import add_settings_options
 from edgeasr.cli.terminal import Terminal
 from edgeasr.doctor import HERE, Area, Finding, Level, Machine, examine
 from edgeasr.doctor.identity import service_user
 from edgeasr.errors import ConfigError, UsageError
+from edgeasr.printable import json_text, one_line
 from edgeasr.settings import load, with_own_state
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
     findings += examine(Machine(root, settings, live=root.resolve() == HERE))
     findings = [_clean(finding) for finding in findings]
     if args.json:
-        print(json.dumps([_values(finding) for finding in findings], ensure_ascii=False, indent=2))
+        say(json_text([_values(finding) for finding in findings], indent=2))
     else:
         _show(findings)
     return int(any(finding.level is Level.FAULT for finding in findings))
@@ -85,10 +86,7 @@ def _settings(args: argparse.Namespace, root: Path) -> tuple[Settings, list[Find
 
 def _clean(finding: Finding) -> Finding:
     """Take out what would move a terminal's cursor."""
-    sentence, mend = (
-        "".join(sign if sign.isprintable() else " " for sign in text[:_LONGEST])
-        for text in (finding.sentence, finding.mend)
-    )
+    sentence, mend = (one_line(text[:_LONGEST]) for text in (finding.sentence, finding.mend))
     return Finding(finding.area, finding.level, sentence, mend)
 
 
@@ -106,7 +104,7 @@ def _show(findings: Sequence[Finding]) -> None:
     if not terminal.is_terminal:
         for finding in findings:
             mend = f" -> {finding.mend}" if finding.mend else ""
-            print(f"{finding.level.value:<8} {finding.area.value}: {finding.sentence}{mend}")
+            say(f"{finding.level.value:<8} {finding.area.value}: {finding.sentence}{mend}")
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)

@@ -10,13 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeasr.bundle import INSTALL, Bundle, find_bundles, locate
-from edgeasr.cli.console import tell
+from edgeasr.cli.console import say, tell
 from edgeasr.cli.parser import add_settings_options, load_settings
 from edgeasr.cli.terminal import Terminal
 from edgeasr.encoder import open_encoder
 from edgeasr.encoder.mapping import SRAM_BYTES, check_mapping
 from edgeasr.errors import BundleError
 from edgeasr.pipeline import load_decoder
+from edgeasr.printable import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -78,7 +79,7 @@ def main(args: argparse.Namespace) -> int:
             tell(error)
             bad += 1
         else:
-            print(f"{bundle.path} is good: {bundle.manifest.label}", flush=True)
+            say(f"{one_line(bundle.path)} is good: {one_line(bundle.manifest.label)}")
     return 1 if bad else 0
 
 
@@ -100,9 +101,8 @@ def _list(settings: Settings) -> int:
             tell(error)
             version, bad = "broken", bad + 1
         used = "in use" if name == settings.encoder.bundle else ""
-        table.add_row(
-            *map(Text, (name, version, f"{size / 1e6:.1f} MB", str(one.path), one.origin.value, used))
-        )
+        row = (name, version, f"{size / 1e6:.1f} MB", one.path, one.origin.value, used)
+        table.add_row(*map(Text, map(one_line, row)))
     if not found:
         raise BundleError(f"no model bundle is installed: {INSTALL}")
     Terminal().print(table)
@@ -137,8 +137,9 @@ def _check(name: str, settings: Settings, tensors: bool) -> int:  # noqa: FBT001
     for fault in mapping.faults:
         tell(f"{bundle.manifest.label}: {fault}")
     share = mapping.on_chip_bytes / SRAM_BYTES
-    print(
-        f"{bundle.manifest.label}: {sum(mapping.operations.values())} operations, {len(mapping.faults)} faults; "
+    label = one_line(bundle.manifest.label)
+    say(
+        f"{label}: {sum(mapping.operations.values())} operations, {len(mapping.faults)} faults; "
         f"estimated {mapping.on_chip_bytes / 1e6:.2f} MB on the chip, {share:.0%} of its memory "
         f"({mapping.parameter_bytes / 1e6:.2f} MB of parameters)"
     )

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from edgeasr.cli.console import tell
+from edgeasr.printable import one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -60,6 +61,7 @@ class _Progress:
 
     def begin(self, name: str, seconds: float | None) -> None:
         self._number += 1
+        name = one_line(name)
         short = name if len(name) <= _NAME_WIDTH else "…" + name[1 - _NAME_WIDTH :]
         self._label = f"{self._number}/{self._files} {short}" if self._files > 1 else short
         self._length = seconds
@@ -89,7 +91,8 @@ class _Bar(_Progress):
     def __init__(self, files: int) -> None:
         super().__init__(files)
         from rich import progress  # noqa: PLC0415  50 ms that a pipe need not pay
-        from rich.console import Console  # noqa: PLC0415
+
+        from edgeasr.cli.terminal import Terminal  # noqa: PLC0415
 
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}", markup=False),
@@ -97,7 +100,7 @@ class _Bar(_Progress):
             progress.TaskProgressColumn(),
             progress.TextColumn("{task.fields[speed]}"),
             progress.TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Terminal(stderr=True),
             transient=True,
             refresh_per_second=5,
             # Written through the bar's console, transcripts would end up on standard error.

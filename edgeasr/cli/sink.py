@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from edgeasr.errors import FatalError, UsageError
+from edgeasr.printable import one_line
 from edgeasr.transcript import ExportFormat, export
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class StreamSink:
     def begin(self, name: str) -> None:
         """Head a file's text with its name where there are several."""
         if self._form is ExportFormat.TEXT and self._files > 1:
-            self._write(f"{chr(10) if self._begun else ''}==> {name} <==\n")
+            self._write(f"{chr(10) if self._begun else ''}==> {one_line(name)} <==\n")
         self._begun += 1
 
     def heard(self, utterance: Utterance) -> None:

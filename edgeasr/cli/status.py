@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from edgeasr.cli.console import tell
+from edgeasr.cli.console import say, tell
 from edgeasr.cli.parser import add_settings_options, load_settings
 from edgeasr.cli.terminal import Terminal
 from edgeasr.doctor import HERE, Machine
@@ -18,10 +16,11 @@ from edgeasr.doctor.broker import with_service_credentials
 from edgeasr.errors import BrokerError
 from edgeasr.mqtt import Availability, Kind, Topics
 from edgeasr.mqtt.visit import fetch
+from edgeasr.printable import json_text, one_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from edgeasr.mqtt.watch import Heard
 
@@ -40,6 +39,7 @@ offline or unknown, or the broker cannot be reached.
 """
 _WAIT = 3.0  # seconds
 _KINDS = (Kind.AVAILABILITY, Kind.STATE, Kind.HEALTH)
+_LONGEST = 1000  # characters of a value that are shown; anybody may have published it
 _WELL = ("listening", "muted")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -64,13 +64,13 @@ def main(args: argparse.Namespace) -> int:
         heard = fetch(mqtt, device, _KINDS, _WAIT)
     except BrokerError as error:
         if args.json:
-            print(json.dumps({"device": device, "well": False, "error": str(error)}, ensure_ascii=False))
+            say(json_text({"device": device, "well": False, "error": str(error)}))
         raise
     found = {kind: heard[kind].payload for kind in heard}
     well = is_well(heard)
     if args.json:
         values = {kind.value: found.get(kind) for kind in _KINDS}
-        print(json.dumps({"device": device, "well": well, **values}, ensure_ascii=False, indent=2))
+        say(json_text({"device": device, "well": well, **values}, indent=2))
     elif found:
         _show(device, heard, time.time())
     if not found:
@@ -97,25 +97,19 @@ def duration(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
-def _number(heard: Heard, key: str, default: float = 0.0) -> float:
-    """Return a number of the payload that can be reckoned with: JSON may carry Infinity and NaN."""
-    value = heard.number(key, default)
-    return value if math.isfinite(value) else default
-
-
 def _show(device: str, heard: Mapping[Kind, Heard], now: float) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     rows = [("device", device), *_availability(heard), *_state(heard, now), *_health(heard, now)]
     for name, value in rows:
-        table.add_row(Text(name, "dim"), Text(_printable(value)))
+        table.add_row(Text(name, "dim"), Text(_shown(value)))
     terminal = Terminal()
     if terminal.is_terminal:
         terminal.print(table)
         return
     for name, value in rows:
-        print(f"{name}: {_printable(value)}")
+        say(f"{name}: {_shown(value)}")
 
 
 def _availability(heard: Mapping[Kind, Heard]) -> list[tuple[str, str]]:
@@ -127,9 +121,10 @@ def _state(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
     found = heard.get(Kind.STATE)
     if found is None:
         return [("state", "unknown")]
-    since = _number(found, "since", now)
     why = f": {found.text('why')}" if found.text("why") else ""
-    rows = [("state", f"{found.text('state') or 'unreadable'}{why}, for {duration(now - since)}")]
+    since = found.known("since")
+    lasts = "" if since is None else f", for {duration(now - since)}"
+    rows = [("state", f"{found.text('state') or 'unreadable'}{why}{lasts}")]
     rows += [(key, found.text(key)) for key in ("model", "accelerator", "quality") if found.text(key)]
     return rows
 
@@ -139,27 +134,41 @@ def _health(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
     if found is None or not isinstance(found.payload, dict):
         return [("health", "unknown")]
     values: dict[str, Any] = found.payload
+    measured = found.known("time")
+    audio, utterances = _figure(found, "audio_seconds", duration), _figure(found, "utterances", _whole)
+    overflows = _figure(found, "overflows", _whole)
     rows = [
-        ("health", f"measured {duration(now - _number(found, 'time', now))} ago"),
-        ("up for", duration(_number(found, "uptime_seconds"))),
         (
-            "heard",
-            f"{duration(_number(found, 'audio_seconds'))}, {_number(found, 'utterances'):.0f} utterances",
+            "health",
+            "measured at no known time" if measured is None else f"measured {duration(now - measured)} ago",
         ),
+        ("up for", _figure(found, "uptime_seconds", duration)),
+        ("heard", f"{audio}, {utterances} utterances"),
     ]
     if values.get("rtf") is not None:
-        rows.append(("processing", f"{_number(found, 'rtf'):.3f} s a second of audio"))
-    rows.append(("memory", f"{_number(found, 'memory_bytes') / 1e6:.0f} MB"))
-    rows.append(("outbox", f"{_number(found, 'outbox'):.0f} finals wait"))
-    rows.append(
-        ("lost", f"{_number(found, 'overflows'):.0f} overflows, dropped {_counts(values.get('drops'))}")
-    )
-    rows.append(("restarts", f"{_number(found, 'restarts'):.0f}"))
+        rows.append(("processing", _figure(found, "rtf", lambda rtf: f"{rtf:.3f} s a second of audio")))
+    rows += [
+        ("memory", _figure(found, "memory_bytes", lambda size: f"{size / 1e6:.0f} MB")),
+        ("outbox", _figure(found, "outbox", lambda count: f"{count:.0f} finals wait")),
+        ("lost", f"{overflows} overflows, dropped {_counts(values.get('drops'))}"),
+        ("restarts", _figure(found, "restarts", _whole)),
+    ]
     if isinstance(values.get("temperatures"), dict) and values["temperatures"]:
         rows.append(("°C", _counts(values["temperatures"])))
-    if _number(found, "throttling"):
-        rows.append(("throttling", f"0x{int(_number(found, 'throttling')):x}; `edgeasr doctor` explains it"))
+    if found.known("throttling"):
+        bits = _figure(found, "throttling", lambda bits: f"0x{int(bits):x}")
+        rows.append(("throttling", f"{bits}; `edgeasr doctor` explains it"))
     return rows
+
+
+def _figure(heard: Heard, key: str, form: Callable[[float], str]) -> str:
+    """Return a number of the payload in its form: what a report lacks is unknown, not 0."""
+    value = heard.known(key)
+    return "unknown" if value is None else form(value)
+
+
+def _whole(count: float) -> str:
+    return f"{count:.0f}"
 
 
 def _counts(values: object) -> str:
@@ -168,6 +177,5 @@ def _counts(values: object) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items()) or "nothing"
 
 
-def _printable(text: str) -> str:
-    """Return the text without what would move a terminal's cursor; it comes from a network."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+def _shown(value: str) -> str:
+    return one_line(value[:_LONGEST])

@@ -14,6 +14,7 @@ import numpy as np
 from edgeasr.capture import SAMPLE_RATE, MicrophoneProcess, PcmSource, Ring, open_source
 from edgeasr.daemon.playlist import Playlist
 from edgeasr.errors import DeviceError, SourceLostError
+from edgeasr.safefile import read_bytes
 from edgeasr.settings import AudioSource
 from edgeasr.worker import RestartBudget
 
@@ -225,6 +226,6 @@ class CaptureThread:
     def _card_list(self) -> bytes | None:
         """Read what the kernel lists as sound cards, None where it lists none."""
         try:
-            return (self._root / "proc/asound/cards").read_bytes()
+            return read_bytes(self._root / "proc/asound/cards")
         except OSError:
             return None

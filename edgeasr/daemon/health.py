@@ -96,10 +96,15 @@ class Health:
         return self._last
 
     def update(self) -> dict[str, Any] | None:
-        """Return the last report with the utterance and the quality of now; None before the first."""
+        """Return the last report with what an utterance changes as it is now; None before the first.
+
+        Rates, and the audio that they are of, queues, sensors and drops stay those of the interval.
+        """
         if self._last:
             self._last |= {
                 "time": round(time.time(), 3),
+                "uptime_seconds": round(time.monotonic() - self._began, 1),
+                "restarts": self.restarts,
                 "utterances": self.utterances,
                 "utterance": self._utterance,
                 "quality": self.quality.value,

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from edgeasr.safefile import read_text
 from edgeasr.tuning import batteries, supply_says
 
 _THROTTLED: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
@@ -43,13 +44,13 @@ class Sensors:
             sensors.append(("apex" if name == "apex_0" else name, path))
         for name, path in sensors:
             with contextlib.suppress(OSError, ValueError):
-                found[name] = int(path.read_text()) / 1000.0
+                found[name] = int(read_text(path)) / 1000.0
         return found
 
     def throttling(self) -> int | None:
         """Return the firmware's throttling bits, None on a machine without them."""
         try:
-            return int((self._root / _THROTTLED).read_text(), 16)
+            return int(read_text(self._root / _THROTTLED), 16)
         except (OSError, ValueError):
             return None
 
@@ -70,14 +71,14 @@ class Sensors:
         for process in family:
             for path in (self._root / "proc" / process / "task").glob("*/children"):
                 with contextlib.suppress(OSError):
-                    family += path.read_text().split()
+                    family += read_text(path).split()
             if len(family) > _MOST_PROCESSES:
                 break
         return family[:_MOST_PROCESSES]
 
     def _cpu_of(self, process: str) -> float:
         with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = (self._root / "proc" / process / "stat").read_text().rpartition(")")[2].split()
+            fields = read_text(self._root / "proc" / process / "stat").rpartition(")")[2].split()
             return (
                 sum(int(ticks) for ticks in fields[11:15]) / _TICKS
             )  # proc(5): its own and its ended children's
@@ -86,9 +87,9 @@ class Sensors:
     def _memory_of(self, process: str) -> int:
         folder = self._root / "proc" / process
         with contextlib.suppress(OSError, ValueError, IndexError):
-            for line in (folder / "smaps_rollup").read_text().splitlines():
+            for line in read_text(folder / "smaps_rollup").splitlines():
                 if line.startswith("Pss:"):
                     return int(line.split()[1]) * 1024
         with contextlib.suppress(OSError, ValueError, IndexError):
-            return int((folder / "statm").read_text().split()[1]) * _PAGE
+            return int(read_text(folder / "statm").split()[1]) * _PAGE
         return 0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from edgeasr.cli.parser import add_recogniser_options, recogniser_values
+from edgeasr.cli.terminal import Terminal
 from edgeasr.demo.demo import run_demo
 from edgeasr.demo.speech import recordings
 from edgeasr.demo.view import choose_view
@@ -44,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
                 f"--first takes 1 to {len(spoken)}, not {args.first}; there are no more sentences"
             )
         spoken = spoken[: args.first]
-    console = Console(highlight=False)
+    console = Terminal()
     values = {name: value for name, value in recogniser_values(args).items() if value is not None}
     report = run_demo(spoken, console, choose_view(console, live=args.live), values)
     console.print()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgeasr.doctor.finding import Area, Finding, Level
 from edgeasr.errors import BrokerError, ConfigError
 from edgeasr.mqtt.visit import greet
+from edgeasr.safefile import IrregularFileError, inside
 from edgeasr.settings.secret import OFFERED
 
 if TYPE_CHECKING:
@@ -29,7 +30,16 @@ def check(machine: Machine) -> Iterator[Finding]:
         yield Finding(Area.BROKER, Level.OK, "not used: mqtt.enabled is false")
         return
     yield from _password_file(machine)
-    own = with_service_credentials(mqtt, machine)
+    try:
+        own = _of_machine(with_service_credentials(mqtt, machine), machine)
+    except IrregularFileError as error:
+        yield Finding(
+            Area.BROKER,
+            Level.FAULT,
+            f"not tried: {error.filename} is no regular file",
+            "put the secret there as a file",
+        )
+        return
     named = (own.password_file, own.tls.ca, own.tls.certificate, own.tls.key)
     if any(path is not None and not path.is_absolute() for path in named):
         yield Finding(
@@ -65,11 +75,35 @@ def with_service_credentials(mqtt: Mqtt, machine: Machine) -> Mqtt:
     return replace(mqtt, password_file=found(mqtt.password_file or offered), tls=tls)
 
 
+def _of_machine(mqtt: Mqtt, machine: Machine) -> Mqtt:
+    """Return the settings with secrets and certificates of the machine under the root, not of this one.
+
+    Otherwise the configuration of a card could have this machine's files sent to a broker of its choice.
+    Raises IrregularFileError where a pipe or a device stands for one.
+    """
+    if machine.live:
+        return mqtt
+
+    def there(path: Path | None) -> Path | None:
+        if path is None or not path.is_absolute():
+            return path
+        is_below = path.is_relative_to(machine.root)  # a credential of the service
+        reached = inside(machine.root, path) if is_below else machine.reached(path)
+        if reached.exists() and not reached.is_file():
+            raise IrregularFileError(path)
+        return reached
+
+    tls = replace(
+        mqtt.tls, ca=there(mqtt.tls.ca), certificate=there(mqtt.tls.certificate), key=there(mqtt.tls.key)
+    )
+    return replace(mqtt, password_file=there(mqtt.password_file), tls=tls)
+
+
 def _password_file(machine: Machine) -> Iterator[Finding]:
     path = machine.settings.mqtt.password_file
-    if path is None or not path.is_absolute() or not machine.path(path).is_file():
+    if path is None or not path.is_absolute() or not machine.reached(path).is_file():
         return
-    if machine.path(path).stat().st_mode & stat.S_IROTH:
+    if machine.reached(path).stat().st_mode & stat.S_IROTH:
         yield Finding(
             Area.BROKER,
             Level.WARNING,

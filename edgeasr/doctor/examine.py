@@ -39,6 +39,7 @@ CHECKS: Final = (
     Check(Area.RUNTIMES, "edgeasr.doctor.runtimes", 45.0),
     Check(Area.EDGETPU, "edgeasr.doctor.edgetpu", 75.0),
     Check(Area.BROKER, "edgeasr.doctor.broker", 10.0),
+    Check(Area.MOSQUITTO, "edgeasr.doctor.mosquitto"),
     Check(Area.DISK, "edgeasr.doctor.disk"),
     Check(Area.CLOCK, "edgeasr.doctor.clock"),
     Check(Area.GOVERNOR, "edgeasr.doctor.governor"),

@@ -29,6 +29,7 @@ class Area(Enum):
     RUNTIMES = "TFLite runtimes"
     EDGETPU = "Edge TPU"
     BROKER = "broker"
+    MOSQUITTO = "mosquitto"
     DISK = "disk"
     CLOCK = "clock"
     GOVERNOR = "governor"

@@ -7,6 +7,8 @@ import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgeasr.safefile import inside, read_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -37,7 +39,10 @@ class Identity:
             return True
         if self.uid == os.geteuid():
             return os.access(path, bits, effective_ids=True)
-        status = path.stat()
+        return self.has(path.stat(), bits)
+
+    def has(self, status: os.stat_result, bits: int) -> bool:
+        """Whether the mode bits alone let this user in, who is not root."""
         shift = 6 if status.st_uid == self.uid else 3 if status.st_gid in self.gids else 0
         return (status.st_mode >> shift) & bits == bits
 
@@ -49,17 +54,21 @@ class Identity:
 
 def unit_file(root: Path) -> Path | None:
     """Return the unit as installed under `root`, None where it is not."""
-    files = (root / folder / _UNIT for folder in _UNIT_FOLDERS)
+    files = (inside(root, root / folder / _UNIT) for folder in _UNIT_FOLDERS)
     return next((file for file in files if file.is_file()), None)
 
 
 def service_user(root: Path) -> Identity | None:
     """Return the service's user by `root`/etc/passwd and group and the unit's own groups, None where there is none."""
-    for name, _, uid, gid, *_ in _lines(root / "etc/passwd", 4):
-        if name == SERVICE_USER and uid.isdecimal() and gid.isdecimal():
-            return Identity(
-                name, int(uid), frozenset({int(gid), *_memberships(root, name), *_unit_groups(root)})
-            )
+    user = known_user(root, SERVICE_USER)
+    return user and Identity(user.name, user.uid, user.gids | frozenset(_unit_groups(root)))
+
+
+def known_user(root: Path, wanted: str) -> Identity | None:
+    """Return a user by `root`/etc/passwd and group, None where there is none of this name."""
+    for name, _, uid, gid, *_ in _lines(root, "etc/passwd", 4):
+        if name == wanted and uid.isdecimal() and gid.isdecimal():
+            return Identity(name, int(uid), frozenset({int(gid), *_memberships(root, name)}))
     return None
 
 
@@ -75,27 +84,27 @@ def who_asks() -> Identity:
 
 def group_ids(root: Path) -> dict[str, int]:
     """Return the groups that there are, by name."""
-    return {name: int(gid) for name, _, gid, *_ in _lines(root / "etc/group", 3) if gid.isdecimal()}
+    return {name: int(gid) for name, _, gid, *_ in _lines(root, "etc/group", 3) if gid.isdecimal()}
 
 
 def _memberships(root: Path, user: str) -> Iterator[int]:
-    for _, _, gid, members, *_ in _lines(root / "etc/group", 4):
+    for _, _, gid, members, *_ in _lines(root, "etc/group", 4):
         if user in members.split(",") and gid.isdecimal():
             yield int(gid)
 
 
 def _unit_groups(root: Path) -> Iterator[int]:
     unit, groups = unit_file(root), group_ids(root)
-    lines = unit.read_text(encoding="utf-8", errors="replace").splitlines() if unit else []
+    lines = read_text(unit).splitlines() if unit else []
     for line in lines:
         key, _, value = line.partition("=")
         if key.strip() == "SupplementaryGroups":
             yield from (groups[name] for name in value.split() if name in groups)
 
 
-def _lines(path: Path, least: int) -> Iterator[list[str]]:
+def _lines(root: Path, name: str, least: int) -> Iterator[list[str]]:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_text(inside(root, root / name))
     except FileNotFoundError:
         return
     for line in text.splitlines():

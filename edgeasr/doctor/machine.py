@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeasr.doctor.identity import Identity, service_user, who_asks
+from edgeasr.safefile import inside, read_bytes
 
 if TYPE_CHECKING:
     from edgeasr.settings import Settings
@@ -32,11 +33,17 @@ class Machine:
         """Return where an absolute path lies under the root."""
         return self.root / str(name).lstrip("/")
 
+    def reached(self, name: str | Path) -> Path:
+        """Return where a path leads, links followed as the machine itself would; raises OSError for a ring of them."""
+        return inside(self.root, self.path(name))
+
     def read(self, name: str | Path) -> str | None:
-        """Return a file's text without spaces around it, None where there is no such file; raises OSError."""
+        """Return a file's text without spaces around it, None where there is no such file; raises OSError.
+
+        Never waits, and reads nothing but regular files: the machine may be a card that somebody found.
+        """
         try:
-            with self.path(name).open("rb") as file:
-                data = file.read(_MOST)
+            data = read_bytes(self.reached(name), _MOST)
         except (FileNotFoundError, NotADirectoryError):
             return None
         return data.decode("utf-8", "replace").strip().strip("\0")

@@ -17,6 +17,7 @@ from typing import Any
 
 from edgeasr.encoder.interpreter import Runtime, load_interpreter
 from edgeasr.errors import AcceleratorError, EdgeasrError
+from edgeasr.safefile import read_text
 from edgeasr.worker import command, environment
 
 LIBRARY = "libedgetpu.so.1"
@@ -44,7 +45,10 @@ def find_edgetpus(root: Path = Path("/")) -> tuple[EdgeTpu, ...]:
     found = []
     for vendor_file in sorted((root / "sys/bus/usb/devices").glob("*/idVendor")):
         try:
-            ids = (vendor_file.read_text().strip(), vendor_file.with_name("idProduct").read_text().strip())
+            ids = (
+                read_text(vendor_file).strip(),
+                read_text(vendor_file.with_name("idProduct")).strip(),
+            )
         except OSError:
             continue  # unplugged between the listing and the reading
         if ids in _USB_IDS:

@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edgeasr.mqtt import faults
+from edgeasr.mqtt._client import LARGEST_PACKET, BoundedClient
 from edgeasr.mqtt.message import Message
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from paho.mqtt.client import ConnectFlags, DisconnectFlags
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edgeasr.settings import Credentials, Mqtt
@@ -33,7 +33,6 @@ _TICK = 1.0  # seconds between two looks at time-outs; data and publishing wake 
 _TICK_CONNECTING = 0.1
 _MOST_UNACKNOWLEDGED = 10  # some brokers take no more; paho cannot follow what they announce
 _MOST_QUEUED = 128  # messages with QoS 1 in paho, beyond which publishing is refused
-_LARGEST_PACKET = 1 << 20  # bytes; the broker keeps larger ones to itself, where MQTT 5 is spoken
 _UNSUPPORTED = "Unsupported protocol version"
 
 
@@ -70,7 +69,7 @@ class Session:
         self._plan = plan
         self._on_up = on_up
         self._version = version
-        self._client: Client | None = self._make_client()
+        self._client: BoundedClient | None = self._make_client()
         self._answered = False
         self.up = False
         self.reason = ""
@@ -140,12 +139,12 @@ class Session:
         if self._version is not MQTTProtocolVersion.MQTTv5:
             return None
         limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        limits.MaximumPacketSize = _LARGEST_PACKET
+        limits.MaximumPacketSize = LARGEST_PACKET
         return limits
 
-    def _make_client(self) -> Client:
+    def _make_client(self) -> BoundedClient:
         plan = self._plan
-        client = Client(
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2, plan.client_id, protocol=self._version, reconnect_on_failure=False
         )
         client.connect_timeout = plan.mqtt.connect_timeout

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeasr.mqtt.topics import Availability, Kind
+from edgeasr.printable import one_line, printable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,6 +24,7 @@ _MOST_DEVICES = 32
 _SPARE = (
     3  # columns at the right for the ^C that the terminal writes, which would push the picture down a row
 )
+_LONGEST_NAME = 64  # characters of a device's name or an availability; both are whatever somebody published
 _SURE, _UNSURE = 0.9, 0.6  # confidences from which a word is shown bright, and below which it is doubtful
 _COLOURS = {
     Availability.ONLINE.value: "green",
@@ -73,16 +75,16 @@ class LineView:
     def show(self, heard: Heard) -> None:
         """Print finals and availabilities."""
         if heard.kind is Kind.FINAL:
-            self._print(f"{_clock(heard.at)} {heard.device} {' / '.join(heard.text().splitlines())}")
+            self._print(f"{_clock(heard.at)} {_name(heard.device)} {one_line(heard.text())}")
         elif heard.kind is Kind.AVAILABILITY:
-            self._print(f"{_clock(heard.at)} {heard.device} is {_printable(str(heard.payload))}")
+            self._print(f"{_clock(heard.at)} {_name(heard.device)} is {_name(heard.payload)}")
 
     def note(self, sentence: str) -> None:
         """Print the sentence."""
         self._print(sentence)
 
     def _print(self, line: str) -> None:
-        self._console.print(_printable(line), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveView:
@@ -118,7 +120,7 @@ class LiveView:
 
     def note(self, sentence: str) -> None:
         """Show the sentence under the table until the next one."""
-        self._sentence = sentence
+        self._sentence = one_line(sentence)
 
     def _picture(self) -> Group:
         width = max(self._console.width - _SPARE, 1)
@@ -129,7 +131,7 @@ class LiveView:
         with self._lock:
             for device, row in self._devices.items():
                 table.add_row(
-                    Text(_printable(device), "bold"),
+                    Text(_name(device), "bold"),
                     Text(row.availability, _COLOURS.get(row.availability, "")),
                     Text(row.partial[-self._console.width :], "dim italic"),
                 )
@@ -150,9 +152,9 @@ class _Row:
 
     def take(self, heard: Heard) -> None:
         if heard.kind is Kind.AVAILABILITY:
-            self.availability = _printable(str(heard.payload))
+            self.availability = _name(heard.payload)
         elif heard.kind is Kind.PARTIAL:
-            self.partial = _printable(" ".join(heard.text().split()))
+            self.partial = one_line(" ".join(heard.text().split()))
         elif heard.kind is Kind.FINAL:
             self.partial = ""
 
@@ -163,8 +165,8 @@ def final_line(heard: Heard) -> Text:
     style = "bold" if confidence >= _SURE else "red" if confidence < _UNSURE else ""
     return Text.assemble(
         (f"{_clock(heard.at)} ", "dim"),
-        (f"{_printable(heard.device)} ", "cyan"),
-        (_printable(heard.text()), style),
+        (f"{_name(heard.device)} ", "cyan"),
+        (one_line(heard.text()), style),
         (f"  {confidence:.0%}", "dim"),
     )
 
@@ -173,6 +175,5 @@ def _clock(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
-def _printable(text: str) -> str:
-    """Return the text without what would move a terminal's cursor; it comes from a network."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
+def _name(text: object) -> str:
+    return one_line(str(text)[:_LONGEST_NAME])

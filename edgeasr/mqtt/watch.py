@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import deque
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from edgeasr.mqtt import topics
 from edgeasr.mqtt.link import Hooks, Link, LinkState
+from edgeasr.mqtt.payload import read_payload
 from edgeasr.mqtt.topics import Kind
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _WATCHED = (Kind.AVAILABILITY, Kind.PARTIAL, Kind.FINAL, Kind.STATE, Kind.HEALTH, Kind.POWER, Kind.EVENT)
 _REMEMBERED = 256  # finals, among which a repeated one is known; more than a window and a few devices
-_LARGEST = 1 << 20  # bytes of a payload that is looked at; an event has a few thousand
+_LONGEST_ID = 128  # characters of an id that is remembered
+_HIGHEST = 1e15  # of a number that is used; none of the contract's comes near it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,16 @@ class Heard:
         return value if isinstance(value, str) else ""
 
     def number(self, key: str, default: float) -> float:
-        """Return a number of the payload."""
+        """Return a number of the payload that can be reckoned with, else the default."""
+        value = self.known(key)
+        return default if value is None else value
+
+    def known(self, key: str) -> float | None:
+        """Return a number of the payload, None where it has none that can be reckoned with."""
         value = self.payload.get(key) if isinstance(self.payload, dict) else None
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+        if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= _HIGHEST:
+            return None
+        return float(value)
 
 
 class Watcher:
@@ -102,21 +110,13 @@ class Watcher:
 
     def _message(self, message: Message) -> None:
         origin = topics.parse(self._prefix, message.topic)
-        if origin is None or len(message.payload) > _LARGEST:
+        if origin is None:
             return
-        heard = Heard(*origin, _parsed(message.payload), message.retained, time.time())
+        heard = Heard(*origin, read_payload(message.payload), message.retained, time.time())
         if heard.kind is Kind.FINAL:
             event_id = heard.text("id")
             if event_id and (heard.device, event_id) in self._finals:
                 return
-            self._finals.append((heard.device, event_id))
+            if len(event_id) <= _LONGEST_ID:
+                self._finals.append((heard.device, event_id))
         self._on_heard(heard)
-
-
-def _parsed(data: bytes) -> dict[str, Any] | str:
-    text = data.decode("utf-8", "replace")
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return value if isinstance(value, dict) else text

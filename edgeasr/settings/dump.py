@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgeasr.printable import escaped, one_line
 from edgeasr.settings._rule import leaves
 from edgeasr.settings.sections import Settings
 from edgeasr.settings.vocabulary import UserWord
@@ -59,7 +60,7 @@ def _line(name: str, value: object, *, origins: Mapping[str, str], given: Collec
     text = f"# {key} is unset" if value is None else f"{key} = {_literal(value)}"
     if given is not None and name not in given and value is not None:
         text = f"#{text}"  # no space: a value, not a sentence
-    return f"{text}  # {origins[name]}" if name in origins else text
+    return f"{text}  # {one_line(origins[name])}" if name in origins else text
 
 
 def _literal(value: object) -> str:
@@ -74,5 +75,5 @@ def _literal(value: object) -> str:
         return f"[{', '.join(_literal(item) for item in value)}]"
     if isinstance(value, str | Path):
         text = value.value if isinstance(value, Enum) else str(value)
-        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return escaped(json.dumps(text, ensure_ascii=False), long=True)
     return repr(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeasr.errors import ConfigError
+from edgeasr.safefile import inside, read_bytes
 from edgeasr.settings import convert
 from edgeasr.settings._rule import leaves, sections
 from edgeasr.settings.environment import PREFIX, overlooked, variable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 FLAG = "command line"
+_LARGEST = 1 << 20  # bytes of a configuration file
 _SECRET_KEYS = {"mqtt.password": "mqtt.password_file"}
 
 
@@ -82,7 +84,8 @@ def load(
     """
     layers = _Layers()
     for path in _default_files(root) if files is None else files:
-        layers.table(_read(path), str(path))
+        # A file that somebody names may be a pipe; one that is found has to be a file.
+        layers.table(_read(path, None if files is not None else root), str(path))
     environ = os.environ if environ is None else environ
     for given, text in sorted(environ.items()):
         if given.startswith(PREFIX):
@@ -107,12 +110,17 @@ def load(
 def _default_files(root: Path) -> list[Path]:
     folder = root / "etc/edgeasr"
     main = folder / "edgeasr.toml"
-    return [*([main] if main.exists() else []), *sorted((folder / "conf.d").glob("*.toml"))]
+    pieces = sorted(piece.name for piece in inside(root, folder / "conf.d").glob("*.toml"))
+    return [*([main] if inside(root, main).exists() else []), *(folder / "conf.d" / name for name in pieces)]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, root: Path | None) -> dict[str, Any]:
+    """Return what a file holds; with `root` only where it is a regular one on the machine under it."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_bytes(inside(root, path), _LARGEST + 1) if root else path.read_bytes()
+        if len(data) > _LARGEST:
+            raise ConfigError(f"{path}: is larger than {_LARGEST >> 20} MiB; check what it is")
+        return tomllib.loads(data.decode("utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such configuration file; check the path") from None
     except OSError as error:

@@ -8,6 +8,8 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
+from edgeasr.safefile import inside, read_bytes
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -74,7 +76,7 @@ def default_device_id(root: Path) -> tuple[str, str]:
     """
     path = root / "etc/machine-id"
     try:
-        machine = path.read_text(encoding="ascii").strip()
+        machine = read_bytes(inside(root, path)).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
         machine = ""
     if machine and machine != "uninitialized":

@@ -56,7 +56,8 @@ def secret_path(path: Path, key: str, environ: Mapping[str, str] | None = None) 
 
 def _password(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(4 * _LONGEST + 3).decode("utf-8")  # no more of a device that never ends
     except OSError as error:
         raise ConfigError(
             f"mqtt.password_file {path} cannot be read ({error.strerror}); check the path and its mode"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from edgeasr.printable import json_text
 from edgeasr.transcript.subtitles import Cue, cues, to_srt, to_vtt
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def export(transcript: Transcript, form: ExportFormat) -> str:
     if form is ExportFormat.TEXT:
         return transcript.text + "\n"
     if form is ExportFormat.JSON:
-        return json.dumps(_object(transcript, utterances=True), ensure_ascii=False, indent=2) + "\n"
+        return json_text(_object(transcript, utterances=True), indent=2) + "\n"
     if form is ExportFormat.JSONL:
         values = _object(transcript, utterances=False)
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+        return json_text(values, compact=True) + "\n"
     all_cues: list[Cue] = []
     for utterance in transcript.utterances:
         all_cues += cues(utterance.formatted.pieces, utterance.words)

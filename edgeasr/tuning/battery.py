@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from edgeasr.safefile import read_bytes
+
+_MOST = 4096  # bytes of a file in /sys
+
 
 def batteries(root: Path = Path("/")) -> list[Path]:
     """Return their folders in /sys; a mouse's or a headset's is none of the machine's."""
@@ -23,5 +27,5 @@ def on_battery(root: Path = Path("/")) -> bool:
 def supply_says(folder: Path, name: str) -> str:
     """Return what a supply's file says, empty where it is not there or no text."""
     with contextlib.suppress(OSError, ValueError):
-        return (folder / name).read_text(encoding="ascii").strip()
+        return read_bytes(folder / name, _MOST).decode("ascii").strip()
     return ""

@@ -53,19 +53,20 @@ def guarded(make_mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> Mosquit
     return make_mosquitto("allow_anonymous false", f"password_file {tmp_path / 'users'}")
 
 
-def test_credentials_are_tried_and_named(fake: FakeMachine, guarded: Mosquitto, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
+def test_credentials_are_tried_and_named(fake: FakeMachine, guarded: Mosquitto) -> None:
+    secret = fake.write("etc/secret")
     how = {"mqtt__host": "127.0.0.1", "mqtt__port": guarded.port, "mqtt__username": "ann"}
+    how |= {"mqtt__password_file": "/etc/secret"}
     for password, level in (("wrong", Level.FAULT), ("right", Level.OK)):
         secret.write_text(password)
         secret.chmod(0o600)
-        finding = fake.finding(Area.BROKER, mqtt__password_file=str(secret), **how)
+        finding = fake.finding(Area.BROKER, **how)
         assert finding.level is level
         assert "right" not in finding.sentence
         if level is Level.FAULT:
             assert "mqtt.username, mqtt.password_file" in finding.mend
     secret.unlink()
-    finding = fake.finding(Area.BROKER, mqtt__password_file=str(secret), **how)
+    finding = fake.finding(Area.BROKER, **how)
     assert "cannot be read (No such file or directory)" in finding.sentence
 
 

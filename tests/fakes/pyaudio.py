@@ -2,7 +2,8 @@
 
 $FAKE_MICROPHONE names the folder. In it: `plugged` exists while the microphone does; `speech.raw` is what it hears,
 over and over, from the beginning at each opening (16 kHz mono int16), else a tone; `stalls`: nothing is delivered any
-more; `hangs`: opening never returns; `rates`: those that the device offers. It delivers at the speed of speech.
+more; `hangs`: opening never returns; `rates`: those that the device offers; `name`: what it calls itself. It delivers
+at the speed of speech.
 """
 
 from __future__ import annotations
@@ -56,9 +57,11 @@ class PyAudio:
         return int(self.there)
 
     def get_device_info_by_index(self, index: int) -> dict[str, Any]:
+        own = FOLDER / "name"
+        name = own.read_bytes().decode("utf-8", "surrogatepass") if own.exists() else "USB Fake: -"
         return {
             "index": 0,
-            "name": "USB Fake: - (hw:1,0)",
+            "name": f"{name} (hw:1,0)",
             "maxInputChannels": 2,
             "defaultSampleRate": 48000.0,
         }
