@@ -15,7 +15,8 @@ from edgeasr.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "systemd"
 UNITS = sorted(path for kind in ("service", "timer", "path") for path in FOLDER.glob(f"*.{kind}"))
-MOST_EXPOSED = 30  # tenths
+MOST_EXPOSED = {"edgeasr.service": 30, "edgeasr-retry.service": 5}  # tenths
+HELPER_EXPOSED = 10
 
 
 def tool(name: str) -> str:
@@ -49,19 +50,15 @@ def test_the_units_are_clean(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "unit", ["edgeasr.service", "edgeasr-governor.service", "edgeasr-governor-follow.service"]
-)
+@pytest.mark.parametrize("unit", [unit.name for unit in UNITS if unit.suffix == ".service"])
 def test_the_sandbox_is_tight(unit: str) -> None:
-    how = ("security", "--offline=true", f"--threshold={MOST_EXPOSED}")
+    how = ("security", "--offline=true", f"--threshold={MOST_EXPOSED.get(unit, HELPER_EXPOSED)}")
     done = run(tool("systemd-analyze"), *how, str(FOLDER / unit))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Overall exposure level" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "unit", ["edgeasr.service", "edgeasr-governor.service", "edgeasr-governor-follow.service"]
-)
+@pytest.mark.parametrize("unit", [unit.name for unit in UNITS if unit.suffix == ".service"])
 def test_each_protection_that_is_left_out_is_explained(unit: str) -> None:
     done = run(
         tool("systemd-analyze"),
@@ -121,6 +118,18 @@ def test_its_life_cycle_is_what_the_documentation_says() -> None:
     assert int(used["WatchdogSec"][0]) > 0
     assert used["OnFailure"] == ["edgeasr-retry.timer"], "it must not stay down when its starts are used up"
     assert used["LimitCORE"] == ["0"], "a core file would hold audio"
+
+
+def test_the_pause_before_a_restart_needs_no_rights_and_never_ends_for_good() -> None:
+    used = settings_of("edgeasr-retry.service")
+    assert used["ExecStart"] == ["/bin/true"]
+    assert used["DynamicUser"] == ["yes"]
+    assert used["OnSuccess"] == ["edgeasr.service"], "systemd itself starts it"
+    timer = settings_of("edgeasr-retry.timer")
+    assert timer["Unit"] == ["edgeasr-retry.service"]
+    assert timer["OnActiveSec"] == timer["OnUnitInactiveSec"] == ["5min"], "again, should a start be refused"
+    assert timer["StartLimitIntervalSec"] == ["0"]
+    assert timer["StopPropagatedFrom"] == ["edgeasr.service"], "who stops the service means it"
 
 
 def test_a_fresh_machine_gets_the_user_its_groups_and_its_folders(tmp_path: Path) -> None:

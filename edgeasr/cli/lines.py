@@ -41,11 +41,7 @@ class JsonView:
             "time": heard.at,
             "payload": heard.payload,
         }
-        try:
-            line = json.dumps(values, allow_nan=False)
-        except (ValueError, RecursionError):  # Python reads NaN and Infinity, which JSON does not have
-            line = json.dumps(values | {"payload": str(heard.payload)})
-        print(line, file=self._file)
+        print(json.dumps(values, allow_nan=False), file=self._file)
 
     def note(self, sentence: str) -> None:
         """Say it on standard error."""

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import re
+import stat
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
@@ -25,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 _NAME: Final = re.compile(r"(\d{6,})-(\d{4}-\d\d-\d\d|boot)\.jsonl")
 _UNDATED: Final = "boot"
 _SHARE: Final = 8  # a file holds an eighth of what all may, so that the bound takes little away at a time
+_FOREIGN: Final = (errno.ELOOP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO)  # not ours to open
 _RETRY: Final = 60.0  # seconds after which a disk that refused is tried again
 
 
@@ -38,7 +40,7 @@ class _Segment:
 
 
 class TranscriptLog:
-    """Finals as JSON lines in `<number>-<day>.jsonl`, mode 0600, folder 0700; one thread.
+    """Finals as JSON lines in `<number>-<day>.jsonl`, mode 0600, folder 0700 where it is made here; one thread.
 
     Age counts by the clock only while that is synchronised: what was written before is dated when the day
     becomes known, and a wrong clock deletes nothing. A disk that refuses loses lines of this log alone;
@@ -107,28 +109,57 @@ class TranscriptLog:
             return
         self.close()
         folder = self._how.folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        self._make(folder)
         self._retain(day)
         last = max(self._segments(), key=lambda segment: segment.number, default=None)
         is_same = last is not None and last.day == day and not is_full
         number = last.number + (not is_same) if last else 1
-        path = folder / f"{number:06}-{day}.jsonl"
-        self._descriptor = os.open(
-            path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
-        os.fchmod(self._descriptor, 0o600)
+        while not self._open(path := folder / f"{number:06}-{day}.jsonl"):
+            number += 1
         self._segment = _Segment(number, day, path)
         self._size = os.fstat(self._descriptor).st_size
         if self._size and os.pread(self._descriptor, 1, self._size - 1) != b"\n":
             self._size += os.write(self._descriptor, b"\n")  # a power cut left half a line
 
+    def _make(self, folder: Path) -> None:
+        """Make the folder, private; one that is there keeps the mode that somebody gave it."""
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+        else:
+            folder.chmod(0o700)  # whatever the umask
+
+    def _open(self, path: Path) -> bool:
+        """Open a file to append to; whether it is ours. In a shared folder somebody may have made one to read along."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            self._descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass
+        else:
+            os.fchmod(self._descriptor, 0o600)
+            return True
+        try:
+            descriptor = os.open(path, flags)
+        except OSError as error:
+            if error.errno in _FOREIGN:
+                return False
+            raise
+        if not _is_own(os.fstat(descriptor)):
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
     def _retain(self, day: str) -> None:
         """Date what can be dated now, delete what is too old, then the oldest beyond the bound."""
         if day != _UNDATED:
             for segment in self._segments():
-                if segment.day == _UNDATED:
-                    segment.path.rename(segment.path.with_name(f"{segment.number:06}-{day}.jsonl"))
+                dated = segment.path.with_name(f"{segment.number:06}-{day}.jsonl")
+                if segment.day == _UNDATED and not os.path.lexists(dated):
+                    segment.path.rename(dated)
             oldest = time.strftime("%Y-%m-%d", time.gmtime(self._now() - self._how.max_age))
             for segment in self._segments():
                 if segment.day < oldest:
@@ -141,9 +172,10 @@ class TranscriptLog:
                 segment.path.unlink(missing_ok=True)
 
     def _segments(self) -> Iterator[_Segment]:
+        """Yield the files of this user alone: others may keep theirs beside them."""
         for path in list(self._how.folder.iterdir()):
             match = _NAME.fullmatch(path.name)
-            if match:
+            if match and _is_own(path.lstat()):
                 yield _Segment(int(match[1]), match[2], path)
 
     def _today(self) -> str:
@@ -160,3 +192,8 @@ class TranscriptLog:
             )
             _LOG.warning("%s", fault)
             self._on_fault(fault)
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Whether it is a file that this user made, and that has no other name under which somebody reads along."""
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1

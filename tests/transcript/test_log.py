@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from edgeasr import settings
 from edgeasr.transcript import Clock, TranscriptLog
 from edgeasr.transcript import log as module
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DAY = 86400.0
 NOON = 1_800_014_400.0  # 2027-01-15 12:00 UTC
@@ -58,6 +56,44 @@ def test_a_file_a_day_that_only_its_user_can_read(how: settings.Transcripts) -> 
     assert [json.loads(line)["text"] for line in lines(how)] == ["one", "two", "three", "four"]
     assert stat.S_IMODE(how.folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in how.folder.iterdir()} == {0o600}
+
+
+def test_a_folder_that_is_there_keeps_its_mode_and_what_others_keep_in_it(how: settings.Transcripts) -> None:
+    how.folder.mkdir(parents=True)
+    how.folder.chmod(0o1777)
+    foreign = how.folder / "000001-2027-01-15.jsonl"
+    foreign.write_text("another's\n")
+    foreign.chmod(0o666)
+    os.chown(foreign, 64999, 64999)
+    older = how.folder / "000007-2020-01-01.jsonl"
+    older.write_text("another's, long ago\n")
+    os.chown(older, 64999, 64999)
+    (how.folder / "000002-2027-01-15.jsonl").symlink_to(how.folder.parent / "elsewhere")
+    os.mkfifo(how.folder / "000003-2027-01-15.jsonl")
+    os.link(Path(__file__), how.folder / "000004-2027-01-15.jsonl")
+    before = Path(__file__).read_bytes()
+    with TranscriptLog(how, now=Wall()) as log:
+        log.write('{"text": "private"}', Clock.SYNCED)
+        assert log.lost == 0
+    assert stat.S_IMODE(how.folder.stat().st_mode) == 0o1777
+    assert (foreign.read_text(), stat.S_IMODE(foreign.stat().st_mode)) == ("another's\n", 0o666)
+    assert older.exists()
+    assert not (how.folder.parent / "elsewhere").exists()
+    assert Path(__file__).read_bytes() == before
+    own = how.folder / "000005-2027-01-15.jsonl"
+    assert (own.read_text(), stat.S_IMODE(own.stat().st_mode)) == ('{"text": "private"}\n', 0o600)
+    with TranscriptLog(how, now=Wall()) as log:
+        log.write('{"text": "again"}', Clock.SYNCED)
+    assert len(own.read_text().splitlines()) == 2, "it is found again"
+
+
+def test_who_gave_a_file_of_the_log_another_mode_keeps_it(how: settings.Transcripts) -> None:
+    for mode in (0o600, 0o640):
+        with TranscriptLog(how, now=Wall()) as log:
+            log.write('{"text": "one"}', Clock.SYNCED)
+        (path,) = how.folder.iterdir()
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        path.chmod(0o640)
 
 
 def test_days_beyond_the_age_are_deleted_and_other_files_are_not(how: settings.Transcripts) -> None:
