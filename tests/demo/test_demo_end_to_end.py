@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import soundfile
-from conftest import Listener, Mosquitto, wait_for
+from conftest import Listener, Mosquitto, Stopwatch, wait_for
 from contract import valid
 
 from edgeasr import settings
@@ -32,7 +32,7 @@ STATE, HEALTH = TOPICS.of(Kind.STATE), TOPICS.of(Kind.HEALTH)
 AVAILABILITY, MUTED = TOPICS.of(Kind.AVAILABILITY), TOPICS.of(Kind.MUTE_STATE)
 DISCOVERY = "homeassistant/device/edgeasr_kitchen/config"
 STOP_BUDGET = 5.0  # seconds that are promised from SIGTERM to the end, the last utterance published
-LONG = 60.0  # seconds until a daemon counts as stuck
+LONG = 300.0  # seconds until a daemon counts as stuck; the machine may be busy
 
 
 def daemon(folder: Path, port: int, **values: Any) -> DaemonProcess:
@@ -131,7 +131,9 @@ def test_what_was_said_before_sigterm_is_published(
     with daemon(tmp_path, mosquitto.port) as process:
         wait_for(lambda: heard.of(PARTIAL), "a partial")
         process.send(signal.SIGTERM)
-        assert process.wait(STOP_BUDGET) == 0, process.last_words()
+        watch = Stopwatch()
+        assert process.wait(LONG) == 0, process.last_words()
+        assert watch.within(STOP_BUDGET)
     wait_for(lambda: "stopped" in heard.of(AVAILABILITY), "the farewell")
     finals = [valid(SchemaName.TRANSCRIPT, payload) for payload in heard.of(FINAL)]
     assert [one["id"] for one in finals] == [json.loads(heard.of(PARTIAL)[-1])["id"]]
@@ -165,7 +167,7 @@ def test_a_final_outlives_a_missing_broker_and_sigkill(
 
 def test_the_demo_ends_by_itself_with_a_summary() -> None:
     command = [sys.executable, "-m", "edgeasr", "demo", "--plain", "--first", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
     assert done.returncode == 0, done.stderr
     for expected in ("demo is online", "…", "Word error rate", "Real-time factor", "1 of 1"):
         assert expected in done.stdout

@@ -5,6 +5,7 @@ What the fake TPU computes is the CPU's, so that each row is known bit for bit.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import wait_for
+from conftest import PATIENCE, Stopwatch, wait_for
 
 from edgeasr.bundle import Bundle, locate
 from edgeasr.capture import FileSource
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parents[1]
 CPU_BUDGET = 1.5  # seconds from a TPU that hangs or is gone until the CPU has done its hop
+IMPATIENT = 0.2  # seconds for an answer, where the test knows that none will come
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Bench:
     """A ladder over a fake TPU, whose behaviour may be changed."""
 
     bundle: Bundle
+    monkeypatch: pytest.MonkeyPatch
     kind: str = "healthy"
     absence: str = ""
     required: bool = False
@@ -89,9 +92,19 @@ class Bench:
         self.started += 1
         return EncoderProcess(self.bundle, runtime, opener=f"tpu:{self.kind}")
 
+    def allow(self, seconds: float) -> None:
+        """Let answers take so long: any time from a process that is well, little from one that will not give any."""
+        self.monkeypatch.setattr("edgeasr.encoder.process.STEP_SECONDS", seconds)
+        if self.encoder._process is not None:
+            self.encoder._process._channel.settimeout(seconds)
+
     def climb(self, rung: Rung) -> None:
+        """Let it do what is due until it stands on the rung; above the pause between two tries, time passes."""
+
         def there() -> bool:
             self.encoder.poll()
+            if self.encoder.rung is Rung.WAITING and rung in {Rung.READY, Rung.EDGETPU}:
+                self.clock.now += RETRY_SECONDS
             return self.encoder.rung is rung
 
         wait_for(there, rung.value)
@@ -103,14 +116,16 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture
-def make(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
+def make(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, patient: None) -> Iterator[Callable[..., Bench]]:
     monkeypatch.setenv("PYTHONPATH", f"{TESTS / 'fakes'}:{TESTS.parent}")
-    monkeypatch.setattr("edgeasr.encoder.process.STEP_SECONDS", 3.0)  # the machine may be busy
+    monkeypatch.setattr("edgeasr.encoder.process.STEP_SECONDS", PATIENCE)
+    waits = EncoderProcess.wait_ready
+    monkeypatch.setattr(EncoderProcess, "wait_ready", lambda process, seconds=PATIENCE: waits(process, seconds))
     made: list[Bench] = []
 
     def build(kind: str = "healthy", hops: int = 0, **how: object) -> Bench:
         monkeypatch.setenv("FAKE_TPU_HOPS", str(hops))
-        made.append(Bench(bundle, kind, **how))  # type: ignore[arg-type]
+        made.append(Bench(bundle, monkeypatch, kind, **how))  # type: ignore[arg-type]
         return made[-1]
 
     yield build
@@ -154,7 +169,9 @@ def test_a_tpu_that_fails_in_mid_utterance_changes_no_row(
     features = hops(bundle, good + 20)
     bench.encoder.reset()
     rows, where = [], []
-    for hop in features:
+    for number, hop in enumerate(features):
+        if number == good:
+            bench.allow(IMPATIENT if kind == "hanging" else PATIENCE)
         rows.append(bench.encoder.step(hop).copy())
         where.append(bench.encoder.accelerator)
     np.testing.assert_array_equal(np.concatenate(rows), plain(bundle, features))
@@ -177,10 +194,11 @@ def test_a_process_that_is_stopped_or_killed_changes_no_row_and_is_replaced(
     rows = [bench.encoder.step(hop).copy() for hop in features[:5]]
     first = bench.encoder.pid
     os.kill(first, number)
+    bench.allow(IMPATIENT)
     rows += [bench.encoder.step(hop).copy() for hop in features[5:]]
     assert bench.encoder.accelerator is Accelerator.CPU
     np.testing.assert_array_equal(np.concatenate(rows), plain(bundle, features))
-    bench.clock.now += RETRY_SECONDS
+    bench.allow(PATIENCE)
     bench.climb(Rung.READY)
     assert bench.encoder.accelerator is Accelerator.CPU, "in the middle of a stretch it stays"
     bench.encoder.reset()
@@ -193,9 +211,8 @@ def test_a_process_that_is_stopped_or_killed_changes_no_row_and_is_replaced(
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_the_cpu_has_done_the_hop_within_its_budget(
-    make: Callable[..., Bench], bundle: Bundle, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    make: Callable[..., Bench], bundle: Bundle, number: signal.Signals
 ) -> None:
-    monkeypatch.setattr("edgeasr.encoder.process.STEP_SECONDS", STEP_SECONDS)
     bench = make()
     bench.climb(Rung.EDGETPU)
     features = hops(bundle, 40)
@@ -204,9 +221,11 @@ def test_the_cpu_has_done_the_hop_within_its_budget(
         bench.encoder.step(hop)
     assert bench.encoder.pid > 0
     os.kill(bench.encoder.pid, number)
-    began = time.monotonic()
+    bench.allow(STEP_SECONDS)
+    began, watch = time.thread_time(), Stopwatch()
     bench.encoder.step(features[39])
-    assert time.monotonic() - began <= CPU_BUDGET, "all that it can know of run again, too"
+    assert watch.within(CPU_BUDGET), "all that it can know of run again, too"
+    assert STEP_SECONDS + time.thread_time() - began <= CPU_BUDGET, "on a busy machine, too"
     assert bench.encoder.accelerator is Accelerator.CPU
 
 
@@ -292,7 +311,9 @@ def test_a_process_without_a_graph_that_fits_says_why(
     assert process.reap()
 
 
-def test_the_words_are_those_without_the_fault(make: Callable[..., Bench], bundle: Bundle) -> None:
+def test_the_words_are_those_without_the_fault(
+    make: Callable[..., Bench], bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = Settings(decoder=Decoder(mode=DecoderMode.GREEDY, least_confidence=0.0))
     decoder = load_decoder(settings, bundle)
     path = recordings()[0].path
@@ -305,6 +326,14 @@ def test_the_words_are_those_without_the_fault(make: Callable[..., Bench], bundl
     without = heard(open_encoder(bundle, "cpu"))
     bench = make("hanging", 25)
     bench.climb(Rung.EDGETPU)
+    step, numbers = bench.encoder.step, itertools.count()
+
+    def watched(features: np.ndarray) -> np.ndarray:
+        if next(numbers) == 25:
+            bench.allow(IMPATIENT)
+        return step(features)
+
+    monkeypatch.setattr(bench.encoder, "step", watched)
     assert heard(bench.encoder) == without
     assert len(without) > 3
     assert bench.encoder.accelerator is Accelerator.CPU
