@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import select
 import shutil
 import signal
 import subprocess
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import soundfile
-from conftest import wait_for
+from conftest import PATIENCE, wait_for
 from contract import valid
 
 from edgeasr import settings
@@ -24,14 +26,31 @@ from edgeasr.mqtt import Kind, Topics
 from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Listener, Mosquitto
 
+    from edgeasr.demo import Recording
+
 TESTS = Path(__file__).parent
+PCM = {"audio.source": "pcm", "audio.timeout": 60.0}  # settings for `say`
 TOPICS = Topics("edgeasr", "kitchen")
 STICK = "sys/bus/usb/devices/1-1"
 CARDS = " 1 [Fake           ]: USB-Audio - USB Fake\n"
 SPOKEN = recordings()
-STOP_SECONDS = 20.0  # four times what is promised; the machine may be busy
+RATE = 16_000
+
+
+def read(recording: Recording, seconds: float | None = None, pause: float = 1.6) -> np.ndarray:
+    """Samples of a recording, or of its beginning, and a pause that ends the utterance."""
+    samples, rate = soundfile.read(recording.path, dtype="int16")
+    assert rate == RATE
+    end = samples.size if seconds is None else round(seconds * rate)
+    return np.concatenate([samples[:end], np.zeros(round(pause * rate), dtype=np.int16)])
+
+
+PHRASE = read(SPOKEN[7], 2.8)  # "Thank you very much for your help"
+SILENCE = np.zeros(RATE // 20, dtype=np.int16)
 
 
 @dataclass
@@ -58,11 +77,54 @@ class House:
         (self.root / "proc/asound/cards").write_text("--- no soundcards ---\n")
 
     def write_speech(self) -> None:
-        """Let the microphone hear a sentence over and over, with silence between."""
-        samples, rate = soundfile.read(SPOKEN[0].path, dtype="int16")
-        assert rate == 16000
-        pause = np.zeros(24000, dtype=np.int16)
-        np.concatenate([samples, pause]).tofile(self.folder / "speech.raw")
+        """Let the microphone hear a phrase over and over, with silence between."""
+        PHRASE.tofile(self.folder / "speech.raw")
+
+    def say(self, samples: np.ndarray = PHRASE) -> None:
+        """Hand the daemon's standard input audio (`audio.source`: `pcm`), which it takes as fast as it can."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        pipe, left = self.process.stdin.fileno(), memoryview(samples.tobytes())
+        while left:
+            if not select.select([], [pipe], [], PATIENCE)[1]:
+                pytest.fail(f"it does not listen:\n{self.log()}")
+            left = left[os.write(pipe, left[: select.PIPE_BUF]) :]
+
+    def listen_until(self, condition: Callable[[], Any], what: str) -> None:
+        """Let it hear silence until the condition holds."""
+
+        def holds() -> bool:
+            self.say(SILENCE)
+            return bool(condition())
+
+        wait_for(holds, what)
+
+    def say_until(self, condition: Callable[[], Any], what: str) -> None:
+        """Say a phrase again and again, each when the one before has become a final, until the condition holds."""
+
+        def holds() -> bool:
+            if condition():
+                return True
+            before = len(self.named())
+            self.say()
+            wait_for(lambda: condition() or len(self.named()) > before, "a final")
+            return bool(condition())
+
+        wait_for(holds, what)
+
+    def end(self) -> int:
+        """End the audio, and so the daemon; returns its exit code."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(PATIENCE)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def named(self) -> list[str]:
+        """Return the finals of which the log tells: it does so once one is in the outbox."""
+        return re.findall(r" final ([0-9a-f]+-\d+),", self.log())
 
     def plug_tpu(self) -> None:
         stick = self.root / STICK
@@ -74,6 +136,7 @@ class House:
         (self.folder / "tpu").write_text(behave)
 
     def start(self, *, hops: int = 0, **values: Any) -> None:
+        self.close()
         self.folder.mkdir(exist_ok=True)
         fixed = {
             "device.id": "kitchen",
@@ -86,6 +149,7 @@ class House:
             "audio.timeout": 1.0,
             "decoder.least_confidence": 0.0,
             "decoder.mode": "greedy",
+            "quality.adaptive": False,  # else the words depend on what else the machine does
             "tuning.realtime_priority": 0,  # processes that are killed from outside at such a priority end badly
         }
         config = self.folder / "edgeasr.toml"
@@ -100,7 +164,9 @@ class House:
         }
         command = [sys.executable, str(TESTS / "fakes/machine.py"), str(config), str(self.root)]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environ
+            )
 
     def bundle(self) -> Path:
         """A bundle that has a graph for the Edge TPU."""
@@ -117,7 +183,7 @@ class House:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_SECONDS)
+            return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGUSR1)
             wait_for(lambda: "Thread" in (self.folder / "log").read_text(), "where it hangs")
@@ -150,6 +216,10 @@ class House:
 
     def close(self) -> None:
         """End it in any case."""
-        if self.process is not None and self.process.poll() is None:
+        if self.process is None:
+            return
+        if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
+        assert self.process.stdin is not None
+        self.process.stdin.close()

@@ -6,22 +6,20 @@ import contextlib
 import json
 import logging
 import os
-import re
 import signal
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import PATIENCE, Stopwatch, wait_for
-from fake_machine import SPOKEN, TOPICS, House
+from fake_machine import PCM, SPOKEN, TOPICS, House, read
 
 from edgeasr.mqtt import Kind
 from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
@@ -82,12 +80,14 @@ def test_the_microphone_is_unplugged_in_mid_utterance_and_plugged_in_again(house
     assert house.stop() == 0
 
 
-def play(house: House, **values: Any) -> list[str]:
-    """The raw words of all finals of some recordings, played to their end."""
-    paths = [str(one.path) for one in SPOKEN[:3]]
-    house.start(**{"audio.source": "file", "audio.paths": paths, "audio.gap": 1.2, **values})
-    assert house.process is not None
-    assert house.process.wait(60) == 0, (house.folder / "log").read_text()
+def play(house: House, first: Callable[[], Any] | None = None, **values: Any) -> list[str]:
+    """The raw words of all finals of some recordings, said once `first` holds, to their end."""
+    house.start(**PCM, **values)
+    if first is not None:
+        house.listen_until(first, "what comes first")
+    for recording in SPOKEN[:3]:
+        house.say(read(recording))
+    assert house.end() == 0, house.log()
     wait_for(lambda: house.states()[-1][0] == "stopping", "the last state")
     return [one["raw"] for one in house.finals()]
 
@@ -98,7 +98,7 @@ def test_a_tpu_that_hangs_in_invoke_costs_no_word(house: House) -> None:
     house.listener.heard.clear()
     house.plug_tpu()
     house.let_tpu("hanging")
-    assert play(house, hops=30) == said
+    assert play(house, lambda: ("listening", "edgetpu") in house.states(), hops=30) == said
     accelerators = [one["accelerator"] for one in house.finals()]
     assert "cpu" in accelerators
     states = house.states()
@@ -110,23 +110,25 @@ def test_a_tpu_that_hangs_in_invoke_costs_no_word(house: House) -> None:
 def test_a_tpu_whose_process_is_stopped_and_killed_comes_back(house: House) -> None:
     house.plug_tpu()
     house.let_tpu("healthy")
-    paths = [str(one.path) for one in SPOKEN] * 5
-    house.start(**{"audio.source": "file", "audio.paths": paths})
+    house.start(**PCM)
     for count, number in enumerate((signal.SIGSTOP, signal.SIGKILL), 1):
-        wait_for(lambda: house.states()[-1:] == [("listening", "edgetpu")], "the Edge TPU")
+        house.listen_until(lambda: house.states()[-1:] == [("listening", "edgetpu")], "the Edge TPU")
         (pid,) = house.children("edgeasr-tpu")
         os.kill(pid, number)
-        wait_for(lambda c=count: house.events().count("accelerator_lost") == c, "the loss")
-        wait_for(lambda c=count: house.events().count("accelerator_back") == c, "its return")
-        wait_for(lambda c=count: house.events().count("worker_restarted") == c, "the new process")
-    house.await_final()
+        house.say_until(lambda c=count: house.events().count("accelerator_lost") == c, "the loss")
+        house.say_until(lambda c=count: house.events().count("accelerator_back") == c, "its return")
+        house.say_until(lambda c=count: house.events().count("worker_restarted") == c, "the new process")
+    before = len(house.named())
+    house.say()
+    wait_for(lambda: len(house.named()) > before, "a final")
     assert house.stop() == 0
+    assert house.events().count("accelerator_lost") == 2
 
 
 def test_a_runtime_that_crashes_at_load_leaves_the_cpu_at_work(house: House) -> None:
     house.plug_tpu()
     house.let_tpu("crashing_at_load")
-    said = play(house)
+    said = play(house, lambda: "accelerator_lost" in house.events())
     assert len(said) >= 3
     assert {one["accelerator"] for one in house.finals()} == {"cpu"}
     (event,) = [one for one in house.valid(Kind.EVENT, SchemaName.EVENT) if "accelerator" in one["event"]]
@@ -138,7 +140,7 @@ def test_a_kernel_that_refuses_is_told_once_and_speech_goes_on(house: House) -> 
     assert len(said) >= 3
     told = [one["message"] for one in house.valid(Kind.EVENT, SchemaName.EVENT)]
     assert len([one for one in told if "core 900" in one]) == 1
-    assert (house.folder / "log").read_text().count("core 900") == 1
+    assert house.log().count("core 900") == 1
 
 
 def test_it_stops_in_time_though_microphone_and_broker_hang(house: House) -> None:
@@ -189,12 +191,7 @@ def test_by_hand_a_missing_microphone_is_one_sentence_at_once(house: House) -> N
     house.start()
     assert house.process is not None
     assert house.process.wait(PATIENCE) != 0
-    assert "there is no microphone" in (house.folder / "log").read_text()
-
-
-def named(house: House) -> list[str]:
-    """Return the finals of which the log tells: it does so once one is in the outbox."""
-    return re.findall(r" final ([0-9a-f]+-\d+),", (house.folder / "log").read_text())
+    assert "there is no microphone" in house.log()
 
 
 @pytest.fixture
@@ -214,26 +211,24 @@ def test_a_broken_outbox_a_full_disk_no_broker_and_a_kill_lose_no_final(
 ) -> None:
     ballast = tiny_disk / "ballast"
     (tiny_disk / "outbox.sqlite").write_bytes(os.urandom(20_000))
-    house.write_speech()
-    house.plug_microphone()
-    values = {"outbox.path": str(tiny_disk / "outbox.sqlite"), "encoder.accelerator": "cpu"}
+    values = {**PCM, "outbox.path": str(tiny_disk / "outbox.sqlite"), "encoder.accelerator": "cpu"}
     house.start(**values)
-    house.await_final()
+    house.say_until(house.finals, "a final")
     assert house.events() == ["outbox_replaced"]
     house.broker.stop(signal.SIGKILL)
     with contextlib.suppress(OSError), ballast.open("wb") as file:
         while True:
             file.write(bytes(1024))
             file.flush()
-    before = len(named(house))
-    wait_for(lambda: len(named(house)) >= before + 2, "finals on a full disk", 2 * PATIENCE)
-    assert "kept in memory only" in (house.folder / "log").read_text()
+    before = len(house.named())
+    house.say_until(lambda: len(house.named()) >= before + 2, "finals on a full disk")
+    assert "kept in memory only" in house.log()
     ballast.unlink()
-    wait_for(lambda: len(named(house)) >= before + 3, "a final that takes those to the disk")
+    house.say_until(lambda: len(house.named()) >= before + 3, "a final that takes those to the disk")
     assert house.process is not None
     house.process.kill()
     house.process.wait(PATIENCE)
-    said = named(house)
+    said = house.named()
     house.broker.start()
     wait_for(house.listener.is_ready.is_set, "the subscriber")
     house.start(**values)
@@ -242,4 +237,4 @@ def test_a_broken_outbox_a_full_disk_no_broker_and_a_kill_lose_no_final(
     assert heard[: len(said)] == said, "none lost, in order"
     starts = [one["start"] for one in house.finals()]
     assert starts == sorted(starts)
-    house.await_state(LISTENING)
+    house.say_until(lambda: house.states()[-1:] == [LISTENING], "a healthy device")

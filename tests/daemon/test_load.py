@@ -72,7 +72,13 @@ def test_under_load_it_takes_less_care_and_loses_no_audio(house: House) -> None:
     house.write_speech()
     house.plug_microphone()
     house.start(
-        **{"decoder.mode": "beam", "audio.buffer": 60.0, "quality.hold": HOLD, "encoder.accelerator": "cpu"}
+        **{
+            "decoder.mode": "beam",
+            "audio.buffer": 60.0,
+            "quality.adaptive": True,
+            "quality.hold": HOLD,
+            "encoder.accelerator": "cpu",
+        }
     )
     house.await_state(("listening", "cpu"))
     house.await_final()

@@ -120,7 +120,9 @@ def make(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, patient: None) -> Iter
     monkeypatch.setenv("PYTHONPATH", f"{TESTS / 'fakes'}:{TESTS.parent}")
     monkeypatch.setattr("edgeasr.encoder.process.STEP_SECONDS", PATIENCE)
     waits = EncoderProcess.wait_ready
-    monkeypatch.setattr(EncoderProcess, "wait_ready", lambda process, seconds=PATIENCE: waits(process, seconds))
+    monkeypatch.setattr(
+        EncoderProcess, "wait_ready", lambda process, seconds=PATIENCE: waits(process, seconds)
+    )
     made: list[Bench] = []
 
     def build(kind: str = "healthy", hops: int = 0, **how: object) -> Bench:

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeasr import settings
 from edgeasr.daemon import run_daemon
 from edgeasr.encoder import edgetpu, process
+from edgeasr.errors import AcceleratorError
+
+if TYPE_CHECKING:
+    from edgeasr.encoder import EncoderProcess
+
+RECEIVE = process.EncoderProcess._receive
+
+
+def is_stuck(pid: int) -> bool:
+    """Whether a test has stopped the process, or told it to hang; any other only waits for a core."""
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "T" or Path(f"{os.environ['FAKE_TPU']}.hangs").exists()
+
+
+def receive(child: EncoderProcess, seconds: float) -> int:
+    """Wait for an answer as long as it takes, from a process that will give one."""
+    while True:
+        try:
+            return RECEIVE(child, seconds)
+        except AcceleratorError as error:
+            if "has not answered" not in str(error) or is_stuck(child.pid):
+                raise
 
 
 def main(config: str, root: str) -> int:
     faulthandler.register(signal.SIGUSR1)  # where it is, should it hang
     edgetpu.library = lambda: edgetpu.LIBRARY
+    process.EncoderProcess._receive = receive  # type: ignore[method-assign]
     process.OPENER = "tpu:as_told"  # type: ignore[misc]
     return run_daemon(settings.load(files=[Path(config)], environ={}).settings, root=Path(root))
 

@@ -39,8 +39,14 @@ def healthy(bundle: Bundle, _runtime: object) -> Any:
     return load_interpreter(bundle.file(bundle.manifest.encoder.file))
 
 
+def _hang() -> None:
+    if "FAKE_TPU" in os.environ:
+        Path(os.environ["FAKE_TPU"] + ".hangs").touch()
+    threading.Event().wait()
+
+
 def hanging(bundle: Bundle, _runtime: object) -> Any:
-    return _Interpreter(bundle, threading.Event().wait)
+    return _Interpreter(bundle, _hang)
 
 
 def _unplugged() -> None:
@@ -64,7 +70,7 @@ def crashing_at_load(_bundle: Bundle, _runtime: object) -> Any:
 
 
 def hanging_at_load(_bundle: Bundle, _runtime: object) -> Any:
-    threading.Event().wait()
+    _hang()
 
 
 def as_told(bundle: Bundle, runtime: object) -> Any:
