@@ -39,14 +39,23 @@ def read_checksums(folder: Path) -> dict[str, str]:
     """File name to digest; raises BundleError where the list is missing or malformed."""
     path = folder / SUMS_FILE
     try:
-        lines = read_bytes(path).decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        data = read_bytes(path)
+    except OSError as error:
         raise BundleError(f"{path} cannot be read: fetch the bundle again, it is incomplete") from error
+    return parse_checksums(data, str(path))
+
+
+def parse_checksums(data: bytes, origin: str) -> dict[str, str]:
+    """File name to digest; raises BundleError with the place where the list is malformed."""
+    try:
+        lines = data.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{origin} is no list of checksums: fetch the bundle again") from error
     sums: dict[str, str] = {}
     for line in lines:
         value, _, name = line.partition("  ")
         if len(value) != 64 or not is_plain_name(name):
-            raise BundleError(f"{path} has a malformed line ({line[:40]!r}): fetch the bundle again")
+            raise BundleError(f"{origin} has a malformed line ({line[:40]!r}): fetch the bundle again")
         sums[name] = value
     return sums
 

@@ -45,7 +45,7 @@ GROUPS: Final = {
     ),
     "Set up": (
         Command("devices", "list microphones", "edgeasr.cli.devices"),
-        Command("models", "list and verify model bundles", "edgeasr.cli.models"),
+        Command("models", "list, fetch and verify model bundles", "edgeasr.cli.models"),
         Command("config", "show and check the configuration", "edgeasr.cli.config"),
     ),
     "Look after it": (

@@ -1,4 +1,4 @@
-"""`edgeasr models`: which model bundles are installed, and whether they are whole."""
+"""`edgeasr models`: which model bundles are installed, whether they are whole, and how to get one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from edgeasr.encoder.mapping import SRAM_BYTES, check_mapping
 from edgeasr.errors import BundleError
 from edgeasr.pipeline import load_decoder
 from edgeasr.printable import one_line
+from edgeasr.pull import cli as pull
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +35,7 @@ examples:
   edgeasr models list
   edgeasr models verify                      all that are installed
   edgeasr models verify edgeasr-en ./download/edgeasr-de
+  edgeasr models pull https://example.org/edgeasr-en.tar.xz
   edgeasr models check-edgetpu               would its graph map to a Coral?
 """
 
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLES
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
+    pull.add_arguments(actions.add_parser("pull", help="fetch a bundle, check it and put it in place"))
     show = actions.add_parser("list", help="list the bundles that are installed")
     add_settings_options(show)
     verify = actions.add_parser(
@@ -63,6 +66,8 @@ def main(args: argparse.Namespace) -> int:
     settings = load_settings(args).settings
     if args.action == "list":
         return _list(settings)
+    if args.action == "pull":
+        return pull.main(args, settings, lambda bundle: _check_loads(bundle, settings))
     if args.action == "check-edgetpu":
         return (
             sum(_check(name, settings, args.tensors) for name in args.bundles or [settings.encoder.bundle])
@@ -153,7 +158,12 @@ def _check(name: str, settings: Settings, tensors: bool) -> int:  # noqa: FBT001
 def _verified(name: str, settings: Settings) -> Bundle:
     """Open a bundle and everything in it; raises BundleError."""
     bundle = _located(name, settings, verify=True)
+    _check_loads(bundle, settings)
+    return bundle
+
+
+def _check_loads(bundle: Bundle, settings: Settings) -> None:
+    """Load everything in a bundle once; raises BundleError."""
     open_encoder(bundle, "cpu").close()
     with_lm = dataclasses.replace(settings.decoder, lm=True)
     load_decoder(dataclasses.replace(settings, decoder=with_lm), bundle)
-    return bundle
