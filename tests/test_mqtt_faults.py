@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import PATIENCE, Listener, Mosquitto, free_port, wait_for
 from contract import strict
+from outbox_disk import database_of
 
 from edgeasr import settings
 from edgeasr.daemon.messages import Messenger
@@ -27,10 +27,13 @@ from edgeasr.daemon.state import StateReport
 from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, LinkState, Publisher, Topics
 from edgeasr.outbox import Outbox
+from edgeasr.outbox._database import UnavailableError
 from edgeasr.transcript import Clock, Event, EventType, SchemaName, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from edgeasr.outbox._store import Store
 
 ROOT = Path(__file__).parents[1]
 TOPICS = Topics("edgeasr", "kitchen")
@@ -269,8 +272,7 @@ def test_a_full_disk_delays_no_final_and_changes_no_order(
     payloads = [f"{number} " + "x" * 5000 for number in range(30)]
     for number, payload in enumerate(payloads):
         if number == 10:
-            database = outbox._database
-            assert database is not None
+            database = database_of(outbox)
             pages = database.execute("PRAGMA page_count").fetchone()[0]
             database.execute(f"PRAGMA max_page_count = {pages}")
         publisher.publish_final(f"id{number}", payload)
@@ -291,14 +293,14 @@ def test_finals_that_could_not_be_read_for_a_while_are_not_forgotten(
     listener = listen(mosquitto.port, FINAL)
     outbox.put("a", FINAL, b"a")
     fails = True
-    ready = outbox._ready
+    ready = outbox._backlog._ready
 
-    def sick() -> sqlite3.Connection:
+    def sick() -> Store:
         if fails:
-            raise sqlite3.OperationalError("disk I/O error")
+            raise UnavailableError("disk I/O error")
         return ready()
 
-    monkeypatch.setattr(outbox, "_ready", sick)
+    monkeypatch.setattr(outbox._backlog, "_ready", sick)
     publisher = publish(quick(mosquitto.port))
     publisher.publish_final("b", "b")
     wait_for(lambda: listener.of(FINAL) == ["b"], "what is in memory")
@@ -314,8 +316,7 @@ def test_a_disk_that_is_well_again_takes_finals_though_nobody_speaks_and_no_brok
     monkeypatch.setattr("edgeasr.mqtt.courier._IDLE", 0.05)
     publisher = publish(quick(relay.port))
     publisher.publish_final("a", "a")
-    database = outbox._database
-    assert database is not None
+    database = database_of(outbox)
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     database.execute(f"PRAGMA max_page_count = {pages}")
     publisher.publish_final("b", "x" * 10_000)

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from outbox_disk import database_of
 
 from edgeasr import settings
 from edgeasr.errors import ConfigError, TransientError, UsageError
@@ -203,10 +204,8 @@ def test_finals_are_saved_from_a_damaged_file(path: Path, caplog: pytest.LogCapt
 def test_damage_while_it_runs_is_survived(path: Path) -> None:
     with Outbox(settings.Outbox(path=path)) as outbox:
         outbox.put("a", TOPIC, b"x" * 9000)
-        assert outbox._database is not None
-        outbox._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        outbox._database.execute("PRAGMA cache_size = 0")
-        outbox._database.execute("PRAGMA shrink_memory")
+        for pragma in ("wal_checkpoint(TRUNCATE)", "cache_size = 0", "shrink_memory"):
+            database_of(outbox).execute(f"PRAGMA {pragma}").fetchall()
         with path.open("r+b") as file:
             file.seek(4096)
             file.write(os.urandom(path.stat().st_size - 4096))
@@ -217,11 +216,10 @@ def test_damage_while_it_runs_is_survived(path: Path) -> None:
 
 
 def test_a_full_disk_keeps_finals_in_memory_and_in_order(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgeasr.outbox.outbox._MOST_UNSAVED", 5)
+    monkeypatch.setattr("edgeasr.outbox._memory._MOST", 5)
     with Outbox(settings.Outbox(path=path)) as outbox:
         outbox.put("0", TOPIC, b"")
-        database = outbox._database
-        assert database is not None
+        database = database_of(outbox)
         pages = database.execute("PRAGMA page_count").fetchone()[0]
         database.execute(f"PRAGMA max_page_count = {pages}")
         for number in range(1, 8):
@@ -239,8 +237,7 @@ def test_a_full_disk_keeps_finals_in_memory_and_in_order(path: Path, monkeypatch
 
 def fill(outbox: Outbox) -> sqlite3.Connection:
     """Let the disk have no room for one page more."""
-    database = outbox._database
-    assert database is not None
+    database = database_of(outbox)
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     database.execute(f"PRAGMA max_page_count = {pages}")
     return database
@@ -264,10 +261,10 @@ def test_a_disk_that_has_room_again_takes_what_it_refused_though_nobody_speaks(p
 def test_a_file_that_can_no_longer_be_opened_while_it_runs_leaves_finals_in_memory(path: Path) -> None:
     with Outbox(settings.Outbox(path=path)) as outbox:
         outbox.put("a", TOPIC, b"")
-        outbox._shut()
+        outbox._backlog._shut()
         path.rename(path.with_name("elsewhere"))
         path.mkdir()  # as little a file that can be written as one on a card that the kernel made read-only
-        with pytest.raises(TransientError, match="kept in memory only"):
+        with pytest.raises(TransientError, match="kept in memory"):
             outbox.put("b", TOPIC, b"")
         assert ids(outbox) == ["b"]
         path.rmdir()
@@ -338,9 +335,8 @@ def test_an_older_layout_of_another_kind_is_refused_not_deleted(path: Path) -> N
 def test_it_is_kept_in_wal_mode(path: Path) -> None:
     with Outbox(settings.Outbox(path=path)) as outbox:
         outbox.put("a", TOPIC, b"")
-        assert outbox._database is not None
-        assert outbox._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert outbox._database.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert database_of(outbox).execute("PRAGMA journal_mode").fetchone() == (b"wal",)
+        assert database_of(outbox).execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_what_is_dropped_is_told_at_once_and_then_once_a_minute(
@@ -368,8 +364,7 @@ def test_a_broken_file_and_a_full_disk_are_told(path: Path) -> None:
     with Outbox(settings.Outbox(path=path), told.append) as outbox:
         assert [one.kind for one in told] == [IncidentKind.REPLACED]
         outbox.put("0", TOPIC, b"")
-        database = outbox._database
-        assert database is not None
+        database = database_of(outbox)
         pages = database.execute("PRAGMA page_count").fetchone()[0]
         for turn in (1, 2):
             database.execute(f"PRAGMA max_page_count = {pages}")

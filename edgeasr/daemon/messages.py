@@ -19,7 +19,7 @@ from edgeasr.daemon.prometheus import HealthFile
 from edgeasr.daemon.state import DaemonState, Part, StateReport
 from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Publisher, Topics
-from edgeasr.outbox import Outbox
+from edgeasr.outbox import IncidentKind, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +57,8 @@ class Messenger:
         self._stack.callback(self._archive.close)
         self._refused: set[str] = set()
         if settings.mqtt.enabled:
-            outbox = self._outbox = self._stack.enter_context(Outbox(settings.outbox, self._tell_incident))
+            outbox = Outbox(settings.outbox, self._tell_incident, self._outbox_saves)
+            self._outbox = self._stack.enter_context(outbox)
             self._publisher = Publisher(
                 settings.mqtt,
                 self._topics,
@@ -79,7 +80,7 @@ class Messenger:
         """Go on with other settings, as far as they can change now."""
         self._archive.adopt(settings.transcripts)
         self._file.adopt(settings.health.prometheus_file)
-        if self._outbox:
+        if self._outbox is not None:
             self._outbox.adopt(settings.outbox)
 
     def enter(self, state: DaemonState, why: str = "") -> None:
@@ -131,7 +132,7 @@ class Messenger:
         """Publish the health report."""
         drops = {"audio": audio_dropped, "commands": commands_refused}
         waiting, wait = 0, 0.0
-        if self._publisher and self._outbox:
+        if self._publisher is not None and self._outbox is not None:
             wait = self._outbox.longest_wait
             counts = self._publisher.counts
             drops |= {"finals": counts.finals_dropped, "partials": counts.partials_dropped}
@@ -245,7 +246,13 @@ class Messenger:
         self._events.tell(name, severity, message, details)
 
     def _tell_incident(self, incident: Incident) -> None:
+        _LOG.error("%s", incident.message)
         self.event(incident.kind.value, "error", incident.message, incident.details)
+        if incident.kind is IncidentKind.UNSAVED:
+            self._change(lambda: self._state.lose(Part.DISK, incident.message))
+
+    def _outbox_saves(self) -> None:
+        self._change(lambda: self._state.regain(Part.DISK))
 
     def _tell_of_archive(self, fault: str) -> None:
         self.event("transcript_log_failed", "error", fault)

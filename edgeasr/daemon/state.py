@@ -23,6 +23,7 @@ class Part(Enum):
 
     MICROPHONE = "microphone"
     ACCELERATOR = "accelerator"
+    DISK = "disk"  # finals are in memory
 
 
 # What the daemon is at; `degraded` is not among it, but what this shows as while a part is missing.

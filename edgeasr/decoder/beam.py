@@ -57,7 +57,9 @@ class BeamDecoder:
     ) -> None:
         self.words, self.knows_language = lexicon.words, language_model is not None
         self.search = Search(lexicon, language_model)
-        self._second = SecondOpinion(self.search, rescorer) if rescorer and self.knows_language else None
+        self._second = (
+            SecondOpinion(self.search, rescorer) if rescorer is not None and self.knows_language else None
+        )
         self.options = self._wanted = self._suited(options or SearchOptions())
         self.search.set(self.options)
         self._vocabulary = self._wanted_vocabulary = Vocabulary()

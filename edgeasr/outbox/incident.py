@@ -20,6 +20,7 @@ class IncidentKind(Enum):
     DROPPED = "finals_dropped"  # by a bound
     REPLACED = "outbox_replaced"  # a broken file was put aside
     SET_ASIDE = "final_set_aside"  # it cannot be sent, and is among the dead letters
+    DELETED = "outbox_deleted"  # its file was deleted or replaced under the process
     UNSAVED = "outbox_unsaved"  # the disk takes nothing; told once until it does again
 
 
@@ -35,8 +36,10 @@ class Incident:
 class Herald:
     """Turns what happens into incidents, neither one for each final nor the same thing twice."""
 
-    def __init__(self, path: Path, on_incident: Callable[[Incident], None]) -> None:
-        self._path, self._on_incident = path, on_incident
+    def __init__(
+        self, path: Path, on_incident: Callable[[Incident], None], on_saved: Callable[[], None]
+    ) -> None:
+        self._path, self._on_incident, self._on_saved = path, on_incident, on_saved
         self._dropped_told = 0
         self._next_telling = 0.0
         self._is_unsaved = False
@@ -60,12 +63,33 @@ class Herald:
         )
 
     def replaced(self, saved: int) -> None:
-        """Tell that the file was broken and a new one is begun."""
+        """Tell that the file was damaged and a new one is begun."""
         self._on_incident(
             Incident(
                 IncidentKind.REPLACED,
                 f"outbox {self._path} was corrupt: a new one is begun, {saved} finals were saved from "
                 f"the old one, kept as {self._path.name}.corrupt; check the disk",
+                {"finals_saved": saved},
+            )
+        )
+
+    def log_damaged(self, saved: int) -> None:
+        """Tell that the file's log was damaged; it has been dealt with."""
+        self._on_incident(
+            Incident(
+                IncidentKind.REPLACED,
+                f"the log of outbox {self._path} was corrupt: {saved} finals were saved from it; check the disk",
+                {"finals_saved": saved},
+            )
+        )
+
+    def deleted(self, saved: int) -> None:
+        """Tell that the file went away, and that a new one is begun."""
+        self._on_incident(
+            Incident(
+                IncidentKind.DELETED,
+                f"outbox {self._path} was deleted or replaced while edgeasr ran: a new one is begun, {saved} "
+                "finals were saved; stop edgeasr before you touch it",
                 {"finals_saved": saved},
             )
         )
@@ -94,5 +118,7 @@ class Herald:
             self._on_incident(Incident(IncidentKind.UNSAVED, sentence, {"finals": count}))
 
     def saved(self) -> None:
-        """Note that the disk takes finals."""
-        self._is_unsaved = False
+        """Say, after `unsaved`, that the disk takes finals again."""
+        if self._is_unsaved:
+            self._is_unsaved = False
+            self._on_saved()

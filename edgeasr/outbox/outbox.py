@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sqlite3
 import threading
 import time
-from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
-from edgeasr.errors import FatalError, TransientError
-from edgeasr.outbox import _age, _database
+from edgeasr.errors import TransientError
+from edgeasr.outbox._backlog import Backlog
+from edgeasr.outbox._database import UnavailableError
+from edgeasr.outbox._store import Store
 from edgeasr.outbox.dead_letters import DeadLetter, DeadLetters
-from edgeasr.outbox.entry import Entry
+from edgeasr.outbox.entry import DamagedRowError, Entry, Row, parse
 from edgeasr.outbox.incident import Herald, Incident
 
 if TYPE_CHECKING:
@@ -25,87 +25,65 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-_PAUSE = 5.0  # seconds until the disk is asked again to delete what it would not
-_MOST_UNSAVED = 256  # finals held in memory while the disk takes none; about an hour of speech
-_SELECT = "SELECT seq, id, topic, payload, created FROM finals WHERE seq > ? ORDER BY seq LIMIT ?"
-_DELETE = "DELETE FROM finals WHERE id = ?"
-_FIND = "SELECT seq, id, topic, payload, created FROM finals WHERE id = ?"
-_SIZE = "SELECT length(payload) FROM finals WHERE id = ?"
-_DELETE_OLD = "DELETE FROM finals WHERE uptime < ? RETURNING length(payload)"
-_OLDEST = "SELECT seq, length(payload) FROM finals ORDER BY seq"
-_FIRST = "SELECT min(uptime) FROM finals"
-_TOTALS = "SELECT count(*), total(length(payload)), coalesce(max(seq), 0) FROM finals"
-_INSERT = (
-    "INSERT OR IGNORE INTO finals (seq, id, topic, payload, created, boot, uptime) VALUES (?,?,?,?,?,?,?)"
-)
-
 
 class Outbox:
     """A durable first-in first-out store of finals, bounded by count, bytes and age; any thread may call it.
 
     Age counts the time that the device ran since the final was put (each boot starts it anew), never the wall
-    clock, which may step by years when the network first comes up. Raises ConfigError where the file cannot
-    be written, UsageError where another process has it; a corrupt one is put aside, a full disk waited for.
-    `on_incident` hears of what was dropped, replaced or not saved, from whichever thread calls; it must not
-    block or call back.
+    clock, which may step by years when the network first comes up. Raises ConfigError where there can be no such
+    file, UsageError where another process has it. A damaged one is put aside and a new one begun with what can be
+    read of it; while the disk refuses, or somebody else has the file, finals are in memory and in a reserve.
+    `on_incident` hears of what was dropped, damaged, set aside or not saved, and `on_saved` that the disk takes
+    finals again, from whichever thread calls; neither must block or call back.
     """
 
     def __init__(
-        self, how: settings.Outbox, on_incident: Callable[[Incident], None] = lambda _incident: None
+        self,
+        how: settings.Outbox,
+        on_incident: Callable[[Incident], None] = lambda _incident: None,
+        on_saved: Callable[[], None] = lambda: None,
     ) -> None:
-        self._how, self._herald = how, Herald(how.path, on_incident)
+        self._herald = Herald(how.path, on_incident, on_saved)
         self._lock = threading.Lock()
-        self._boot = _age.boot_id()
-        self._unsaved: deque[Entry] = deque()
-        self._gone: set[str] = set()  # acknowledged, but still on a disk that would not delete them
-        self._hidden: dict[str, str] = {}  # to be set aside for a reason, as soon as the disk takes that
-        self._sweep_after = 0.0
         self._dead_letters = DeadLetters(how.path)
-        self._database: sqlite3.Connection | None = None
-        self._next = 1
-        self._count = 0
-        self._bytes = 0
-        self._dropped = 0
-        self._epoch = 0
+        self._hidden: dict[str, str] = {}  # to be set aside for a reason, as soon as the disk takes that
+        self._damaged: set[int] = set()  # rows likewise, by their number
+        self._lost = 0  # to the bounds of the memory and of the dead letters
         self._is_blind = False  # finals in memory were given out while those on the disk could not be read
-        self._is_running = False
-        try:
-            with self._lock:
-                self._run(lambda _: None)
-        except TransientError as error:
-            log.warning("%s", error)
-        self._is_running = True
+        with self._lock:
+            self._backlog = Backlog(how, self._herald, self._keep_remains)
 
     @property
     def dropped(self) -> int:
         """Finals lost to the bounds since start."""
-        return self._dropped
+        return self._backlog.dropped + self._lost
 
     @property
     def unsaved(self) -> int:
-        """Finals that the disk has refused so far; they would not survive a power cut."""
-        return len(self._unsaved)
+        """Finals that the disk has refused so far; without room in the reserve they do not survive a power cut."""
+        return len(self._backlog.memory.entries)
 
     @property
     def epoch(self) -> int:
         """Changes where finals came to stand before some that `pending` has returned already: begin with the oldest."""
-        return self._epoch
+        return self._backlog.epoch
 
     @property
     def longest_wait(self) -> float:
         """Seconds of running time since the oldest final on the disk was put; 0 where none waits."""
         with self._lock:
             try:
-                first = self._run(lambda database: database.execute(_FIRST).fetchone()[0])
+                return self._backlog.run(Store.oldest_age)
             except TransientError:
                 return 0.0
-        return 0.0 if first is None else max(0.0, _age.uptime() - float(first))
 
     def __len__(self) -> int:
         """Return how many finals wait to be sent."""
-        return self._count + len(self._unsaved) - len(self._hidden)
+        return max(0, len(self._backlog) - len(self._hidden) - len(self._damaged))
+
+    def __bool__(self) -> bool:
+        """Return True: an empty one is one too."""
+        return True
 
     def __enter__(self) -> Self:
         """Return itself; closes at exit."""
@@ -131,16 +109,17 @@ class Outbox:
         with self._lock:
             self._take_back()
             try:
-                found = self._run(lambda database: self._select(database, after, limit))
+                found = self._backlog.run(lambda store: self._select(store, after, limit))
             except TransientError:
-                if not self._unsaved:
+                if not self.unsaved:
                     raise
                 found, self._is_blind = [], True
             else:
-                self._epoch += self._is_blind
+                self._backlog.epoch += self._is_blind
                 self._is_blind = False
-            self._herald.dropped(self._dropped)
-            found += [one for one in self._unsaved if one.seq > after and one.id not in self._hidden]
+            self._herald.dropped(self.dropped)
+            in_memory = self._backlog.memory.entries
+            found += [one for one in in_memory if one.seq > after and one.id not in self._hidden]
             return found[:limit]
 
     def acknowledge(self, event_id: str) -> None:
@@ -149,7 +128,8 @@ class Outbox:
         It is not pending any more in any case, and is deleted as soon as the disk allows it.
         """
         with self._lock:
-            self._forget(event_id)
+            self._hidden.pop(event_id, None)
+            self._backlog.forget(event_id)
 
     def set_aside(self, event_id: str, reason: str) -> None:
         """Let a final that can never be sent hold up no others: keep it among the dead letters, with why.
@@ -159,113 +139,106 @@ class Outbox:
         with self._lock:
             if event_id not in self._hidden and self._bury(event_id, reason):
                 self._herald.set_aside(event_id, reason)
+                self._herald.dropped(self.dropped)
 
     def adopt(self, how: settings.Outbox) -> None:
         """Go by other bounds from the next final on; the file stays the same."""
         with self._lock:
-            self._how = replace(how, path=self._how.path)
+            self._backlog.how = replace(how, path=self._backlog.how.path)
 
     def save(self) -> None:
-        """Put what the disk has refused so far on it; TransientError where it still refuses."""
+        """Put what the disk has refused so far on it, and see to it; TransientError where it still refuses."""
         with self._lock:
-            if self._unsaved:
-                self._run(self._save)
-                self._herald.saved()
+            self._backlog.write()
+            self._herald.saved()
+            self._backlog.sweep(at_once=True)
             for event_id, reason in tuple(self._hidden.items()):
                 self._bury(event_id, reason)
-            self._sweep()
+            self._damaged.clear()  # `pending` tries again
+            self._backlog.run(Store.add_checks)
 
     def close(self) -> None:
         """Write what is unsaved if the disk takes it, and close the file."""
         with self._lock:
-            if self._unsaved:
-                with contextlib.suppress(TransientError):
-                    self._run(self._save)
-            self._sweep()
-            self._shut()
+            self._backlog.close()
 
     def _keep(self, event_id: str, topic: str, payload: bytes) -> None:
-        if any(entry.id == event_id for entry in self._unsaved):
+        backlog = self._backlog
+        if backlog.memory.find(event_id):
             return
-        self._unsaved.append(Entry(self._next, event_id, topic, payload, time.time()))
-        self._next += 1
+        oldest = backlog.add(Entry(backlog.next, event_id, topic, payload, time.time()))
+        if oldest is not None:
+            self._hidden.pop(oldest.id, None)
+            self._lost += 1
         try:
-            self._run(self._save)
+            backlog.write()
             self._herald.saved()
         except TransientError as error:
-            if len(self._unsaved) > _MOST_UNSAVED:
-                self._hidden.pop(self._unsaved.popleft().id, None)
-                self._dropped += 1
-            self._herald.unsaved(len(self._unsaved), str(error))
+            self._herald.unsaved(self.unsaved, str(error))
             raise
         finally:
-            self._herald.dropped(self._dropped)
+            self._herald.dropped(self.dropped)
 
-    def _select(self, database: sqlite3.Connection, after: int, limit: int) -> list[Entry]:
+    def _select(self, store: Store, after: int, limit: int) -> list[Entry]:
+        gone = self._backlog.memory.gone
         found: list[Entry] = []
         while wanted := limit - len(found):
-            batch = [Entry(*row) for row in database.execute(_SELECT, (after, wanted))]
-            found += [one for one in batch if one.id not in self._gone and one.id not in self._hidden]
-            if len(batch) < wanted:
+            rows = store.rows(after, wanted)
+            for row in rows:
+                try:
+                    entry = parse(row)
+                except DamagedRowError as error:
+                    self._set_row_aside(store, row, str(error))
+                else:
+                    if entry.id not in gone and entry.id not in self._hidden:
+                        found.append(entry)
+            if len(rows) < wanted:
                 break
-            after = batch[-1].seq
+            after = rows[-1][0]
         return found
 
-    def _forget(self, event_id: str) -> None:
-        """Take a final out of what waits, whatever the disk says."""
-        if event_id in self._gone:
+    def _set_row_aside(self, store: Store, row: Row, reason: str) -> None:
+        """Move a row that cannot be a final to the dead letters, or pass it over until that is possible."""
+        if row[0] in self._damaged:
             return
-        self._hidden.pop(event_id, None)
-        for entry in self._unsaved:
-            if entry.id == event_id:
-                self._unsaved.remove(entry)
-                return
+        self._damaged.add(row[0])
+        if self._keep_remains(row, reason):
+            with contextlib.suppress(UnavailableError):
+                store.delete_row(row)
+                self._damaged.discard(row[0])
+
+    def _keep_remains(self, row: Row, reason: str) -> bool:
+        """Keep what is left of a row that cannot be a final; False where the disk does not take that."""
+        _, event_id, topic, payload, created, *_ = row
+        letter = DeadLetter(_text(event_id), _text(topic), payload, created, reason, time.time())
+        self._herald.set_aside(str(letter.id), reason)
         try:
-            size = self._run(lambda database: database.execute(_SIZE, (event_id,)).fetchone())
-        except TransientError:  # counted anew when the file can be read again
-            self._gone.add(event_id)
-            return
-        if size is not None:
-            self._gone.add(event_id)
-            self._count, self._bytes = self._count - 1, self._bytes - size[0]
-            self._sweep()
-
-    def _sweep(self) -> None:
-        """Delete what is acknowledged; where the disk refuses, it is asked again later."""
-        if not self._gone or time.monotonic() < self._sweep_after:
-            return
-
-        def delete(database: sqlite3.Connection) -> None:
-            # Losing this to a power cut only means that finals are sent once more.
-            database.execute("PRAGMA synchronous = NORMAL")
-            with _database.transaction(database):
-                database.executemany(_DELETE, [(event_id,) for event_id in self._gone])
-
-        try:
-            self._run(delete)
-        except TransientError:
-            self._sweep_after = time.monotonic() + _PAUSE
-        else:
-            self._gone.clear()
+            self._lost += self._dead_letters.add(letter)
+        except TransientError as error:
+            log.warning("%s", error)
+            return False
+        return True
 
     def _bury(self, event_id: str, reason: str) -> bool:
         """Move a final to the dead letters, or hide it until they can be written; False where there is none."""
-        entry = next((one for one in self._unsaved if one.id == event_id), None)
+        backlog = self._backlog
         try:
-            if entry is None and event_id not in self._gone:
-                row = self._run(lambda database: database.execute(_FIND, (event_id,)).fetchone())
-                entry = row and Entry(*row)
+            entry = backlog.memory.find(event_id)
+            if entry is None and event_id not in backlog.memory.gone:
+                row = backlog.run(lambda store: store.find(event_id))
+                entry = row and parse(row)
+            self._hidden.pop(event_id, None)
             if entry is None:
-                self._hidden.pop(event_id, None)
                 return False
             letter = DeadLetter(entry.id, entry.topic, entry.payload, entry.created, reason, time.time())
-            self._dropped += self._dead_letters.add(letter)
+            self._lost += self._dead_letters.add(letter)
+        except DamagedRowError:  # `pending` sees to it
+            return False
         except TransientError as error:
-            if event_id not in self._hidden:
-                log.warning("%s", error)
+            log.warning("%s", error)
             self._hidden[event_id] = reason
         else:
-            self._forget(event_id)
+            backlog.forget(event_id)
         return True
 
     def _take_back(self) -> None:
@@ -279,98 +252,10 @@ class Outbox:
         except TransientError as error:
             log.warning("%s", error)
 
-    def _shut(self) -> None:
-        if self._database is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._database.close()
-        self._database = None
 
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do work on the open file; if it turns out corrupt, once more on a fresh one."""
-        try:
-            return work(self._ready())
-        except sqlite3.Error as error:
-            if not _database.is_corrupt(error):
-                raise self._failure(error) from None
-        except FatalError as error:
-            if not self._is_running:
-                raise
-            raise self._failure(error) from None
-        self._set_aside()
-        try:
-            return work(self._ready())
-        except (sqlite3.Error, FatalError) as error:
-            raise self._failure(error) from None
-
-    def _ready(self) -> sqlite3.Connection:
-        """Return the open file; open it first where that has not been possible yet."""
-        if self._database is not None:
-            return self._database
-        database = _database.connect(self._how.path)
-        try:
-            # Age starts anew: without a trusted clock nobody knows how long the device was off.
-            database.execute(
-                "UPDATE finals SET boot = ?1, uptime = ?2 WHERE boot <> ?1", (self._boot, _age.uptime())
-            )
-            self._count, size, highest = database.execute(_TOTALS).fetchone()
-        except sqlite3.Error:
-            database.close()
-            raise
-        for event_id in self._gone:
-            for (length,) in database.execute(_SIZE, (event_id,)):
-                self._count, size = self._count - 1, size - length
-        self._bytes, self._next, self._database = int(size), max(self._next, highest + 1), database
-        for _ in range(len(self._unsaved)):
-            self._unsaved.append(replace(self._unsaved.popleft(), seq=self._next))
-            self._next += 1
-        self._epoch += 1
-        return database
-
-    def _save(self, database: sqlite3.Connection) -> None:
-        """Write all unsaved finals in one transaction, and drop what no longer fits."""
-        uptime = _age.uptime()
-        count, size = self._count, self._bytes
-        database.execute("PRAGMA synchronous = FULL")
-        with _database.transaction(database):
-            database.executemany(_DELETE, [(event_id,) for event_id in self._gone])
-            for entry in self._unsaved:
-                row = (entry.seq, entry.id, entry.topic, entry.payload, entry.created, self._boot, uptime)
-                if database.execute(_INSERT, row).rowcount == 1:
-                    count, size = count + 1, size + len(entry.payload)
-            dropped = 0
-            for seq, length in database.execute(_OLDEST).fetchall() if self._is_over(count, size) else ():
-                if not self._is_over(count, size):
-                    break
-                database.execute("DELETE FROM finals WHERE seq = ?", (seq,))
-                count, size, dropped = count - 1, size - length, dropped + 1
-            for (length,) in database.execute(_DELETE_OLD, (uptime - self._how.max_age,)).fetchall():
-                count, size, dropped = count - 1, size - length, dropped + 1
-        self._unsaved.clear()
-        self._gone.clear()
-        self._count, self._bytes = count, size
-        if dropped:
-            self._dropped += dropped
-            log.warning(
-                "outbox is full: dropped the oldest %d finals, %d since start", dropped, self._dropped
-            )
-
-    def _is_over(self, count: int, size: int) -> bool:
-        return count > self._how.max_count or size > self._how.max_bytes
-
-    def _set_aside(self) -> None:
-        """Go on with a fresh file; what could be read from the corrupt one is saved with the next final."""
-        self._shut()
-        try:
-            rows = _database.set_aside(self._how.path)
-        except OSError as error:
-            raise TransientError(f"outbox {self._how.path} is corrupt and cannot be moved: {error}") from None
-        self._unsaved.extendleft(Entry(*row) for row in reversed(rows) if row[1] not in self._gone)
-        self._gone.clear()
-        self._count = self._bytes = 0
-        self._herald.replaced(len(rows))
-
-    def _failure(self, error: Exception) -> TransientError:
-        return TransientError(
-            f"outbox {self._how.path} cannot be written ({error}): {len(self._unsaved)} finals are kept "
-            "in memory only; free some disk space"
-        )
+def _text(value: object) -> object:
+    """Return text where bytes are text."""
+    if isinstance(value, bytes):
+        with contextlib.suppress(UnicodeDecodeError):
+            return value.decode()
+    return value

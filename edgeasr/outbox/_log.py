@@ -1,0 +1,94 @@
+"""SQLite's write-ahead log, read without SQLite, which takes what is behind a broken frame for never written.
+
+Format: https://sqlite.org/fileformat.html#the_write_ahead_log
+"""
+
+from __future__ import annotations
+
+import struct
+from operator import mul
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from edgeasr.outbox._raw import RawFile
+
+_HEADER: Final = 32
+_FRAME_HEADER: Final = 24
+_MAGIC: Final = 0x377F0682  # its last bit says which way the checksum's words lie
+_MOST_FLIPPED: Final = 2  # bits in a frame's salts; a turn of the log makes others altogether
+_WORD: Final = 0xFFFFFFFF
+
+
+class Log:
+    """`latest`: the image of each page as of the last commit. `orphans`: images that SQLite will not see, in order."""
+
+    def __init__(self, file: RawFile, page_size: int) -> None:
+        self.latest: dict[int, bytes] = {}
+        self.orphans: list[tuple[int, bytes]] = []
+        step = _FRAME_HEADER + page_size
+        starts = range(_HEADER, file.size, step)
+        if not starts:
+            return
+        header = file.read(0, _HEADER)
+        magic, salts, *told = struct.unpack(">I12x8sII", header)
+        order = "<" if magic == _MAGIC else ">"
+        chain = _checksum(header[:24], (0, 0), order)
+        is_whole = magic & ~1 == _MAGIC & ~1 and chain == tuple(told)
+        if not is_whole:
+            salts = _salts(file, starts)
+        uncommitted: dict[int, bytes] = {}
+        for start in starts:
+            frame = file.read(start, step)
+            number, committed, own, *told = struct.unpack_from(">II8sII", frame)
+            if not _is_near(own, salts):
+                is_whole = False
+                continue
+            image = frame[_FRAME_HEADER:]
+            if is_whole:
+                chain = _checksum(frame[:8] + image, chain, order)
+                is_whole = own == salts and chain == tuple(told)
+            if not is_whole:
+                self.orphans.append((number, image))
+                continue
+            uncommitted[number] = image
+            if committed:
+                self.latest |= uncommitted
+                uncommitted = {}
+        self.orphans = [*uncommitted.items(), *self.orphans]
+
+
+def _salts(file: RawFile, starts: range) -> bytes:
+    """Return what most of the first frames say, where the log's header says nothing."""
+    first = [file.read(start + 8, 8) for start in starts[:3]]
+    return max(first, key=first.count)
+
+
+def _is_near(own: bytes, salts: bytes) -> bool:
+    difference = int.from_bytes(own, "big") ^ int.from_bytes(salts, "big")
+    return difference.bit_count() <= _MOST_FLIPPED
+
+
+def _fibonacci(count: int) -> list[int]:
+    numbers = [0, 1]
+    while len(numbers) < count:
+        numbers.append((numbers[-1] + numbers[-2]) & _WORD)
+    return numbers
+
+
+_NUMBERS: Final = _fibonacci((1 << 16) // 4 + 8)
+
+
+def _checksum(data: bytes, start: tuple[int, int], order: str) -> tuple[int, int]:
+    """Return SQLite's checksum of a whole number of word pairs.
+
+    Its rule is a' = a + even + b, b' = b + odd + a', which weighs the words with the numbers of Fibonacci.
+    """
+    count = len(data) // 4
+    words = struct.unpack(f"{order}{count}I", data)[::-1]
+    first = sum(map(mul, words, _NUMBERS)) + _NUMBERS[count - 1] * start[0] + _NUMBERS[count] * start[1]
+    second = (
+        sum(map(mul, words, _NUMBERS[1 : count + 1]))
+        + _NUMBERS[count] * start[0]
+        + _NUMBERS[count + 1] * start[1]
+    )
+    return first & _WORD, second & _WORD
