@@ -1,4 +1,4 @@
-"""A network that grows, or tells units apart, computes what it did before."""
+"""A network that grows computes what it did before."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from tools.acoustic.grown import grown, told_apart
+from tools.acoustic.grown import grown
 from tools.acoustic.network import Network, NetworkConfig
 
 SMALL = NetworkConfig(front=8, dim=32, hidden=64, blocks=2)
@@ -40,18 +40,3 @@ def test_it_computes_the_same_and_can_learn(large: NetworkConfig) -> None:
             assert value.grad is not None
             taught = value.grad.abs().amax(0) > 0  # ReLU keeps some at zero for all of these few steps
             assert taught.float().mean() > 0.5, f"{name}: what is new takes part from the first update"
-
-
-def test_units_told_apart_share_their_phone_s_probability() -> None:
-    torch.manual_seed(1)
-    sizes = {"front": 8, "dim": 32, "hidden": 64, "blocks": 2}
-    phones, finer = Network(NetworkConfig(**sizes, units=4)), Network(NetworkConfig(**sizes, units=7))
-    bases = (0, 1, 2, 3, 1, 1, 3)
-    finer.load_state_dict(told_apart(phones.state_dict(), bases))
-    phones.eval()
-    finer.eval()
-    features = torch.randn(1, 30, 64)
-    before, after = (network(features)[0].softmax(-1) for network in (phones, finer))
-    together = torch.zeros_like(before).index_add(-1, torch.tensor(bases), after)
-    assert torch.allclose(together, before, atol=1e-6)
-    assert torch.allclose(after[..., 1], after[..., 4], atol=1e-6)

@@ -15,7 +15,7 @@ from tools.acoustic.network import STRIDE
 from tools.acoustic.normalised import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -77,7 +77,6 @@ class Batch:
     """float32[batch, frames, mels], valid steps, unit targets end to end, and how many each utterance has.
 
     `labels`: int64[batch, steps], the phone state of each step where it is known, else -1; see `align`.
-    `pairs`: the first so many utterances come once more, otherwise distorted, as the next so many.
     """
 
     features: torch.Tensor
@@ -86,7 +85,6 @@ class Batch:
     lengths: torch.Tensor
     parts: tuple[str, ...]
     labels: torch.Tensor
-    pairs: int = 0
 
 
 class BatchSet(Dataset[Batch]):
@@ -124,33 +122,20 @@ class BatchSet(Dataset[Batch]):
         self._plain: list[Utterance] = []
         self.thin: dict[str, float] = {}
         """Share of a part's utterances that an epoch takes, where it is not all of them."""
-        self.twice = False
-        """Whether a batch holds each utterance twice, each time distorted anew."""
         self.speed_shares: list[float] | None = None
         """How often each table (speed) is drawn; evenly if not set."""
         self._batches: list[list[tuple[int, int]]] = []
         self._seed = 0
 
-    def use_alignment(
-        self,
-        folder: Path,
-        units: Mapping[str, int],
-        spell: Callable[[Sequence[str], Sequence[str]], Sequence[str]] | None = None,
-    ) -> None:
-        """Take the states of `align` as labels, and the phones that it found spoken as targets.
-
-        `spell`: makes a text's words and those phones the names of units, where these are not phones.
-        """
+    def use_alignment(self, folder: Path, units: Mapping[str, int]) -> None:
+        """Take the states of `align` as labels, and the phones that it found spoken as targets."""
         self._states = np.load(folder / "states-train-1.npy", mmap_mode="r")
         self._plain = read_table(folder / "train-1.tsv")
         lines = (folder / "spoken-train-1.tsv").read_text(encoding="utf-8").splitlines()
         spoken = {name: phones for name, _, phones in (line.split("\t") for line in lines)}
         for table, targets in zip(self._tables, self._targets, strict=True):
             for index, utterance in enumerate(table):
-                names: Sequence[str] = spoken.get(utterance.id, "").split()
-                if spell:
-                    names = spell(utterance.text.split(), names)
-                targets[index] = [units[name] for name in names]
+                targets[index] = [units[name] for name in spoken.get(utterance.id, "").split()]
 
     def distort(self, augment: AugmentConfig) -> None:
         """Augment so in the batches to come."""
@@ -187,7 +172,7 @@ class BatchSet(Dataset[Batch]):
         items.sort()
         batches: list[list[tuple[int, int]]] = [[]]
         for frames, speed, index in items:
-            if batches[-1] and (len(batches[-1]) + 1) * frames * (1 + self.twice) > self._batch_frames:
+            if batches[-1] and (len(batches[-1]) + 1) * frames > self._batch_frames:
                 batches.append([])
             batches[-1].append((speed, index))
         if not short_first:
@@ -209,7 +194,7 @@ class BatchSet(Dataset[Batch]):
         """Build one batch."""
         rng = np.random.default_rng((self._seed, number))
         augmenter = Augmenter(self._augment, self._noises, self._rooms, rng) if self._augment else None
-        frames, others, targets, parts = [], [], [], []
+        frames, targets, parts = [], [], []
         known: list[tuple[int, NDArray[np.int64]]] = []
         for speed, index in self._batches[number]:
             utterance = self._tables[speed][index]
@@ -220,8 +205,6 @@ class BatchSet(Dataset[Batch]):
                 spoken = len(raw)
                 edges = augmenter.edges(self._lag, self._stride)
                 before = edges[0]
-                if self.twice:
-                    others.append(augmenter.signal(raw, edges))
                 raw = augmenter.signal(raw, edges)
             else:
                 raw = np.concatenate([raw, np.repeat(raw.min(axis=0)[None], self._lag, axis=0)])
@@ -229,8 +212,6 @@ class BatchSet(Dataset[Batch]):
             frames.append(raw)
             targets.append(self._targets[speed][index])
             parts.append(utterance.part)
-        if others:
-            frames, known, targets, parts = frames + others, known * 2, targets * 2, parts * 2
         # Beside one long utterance the row would be padding for the most part.
         if augmenter and self._augment and len(frames) > 1 and rng.random() < self._augment.silent_rows:
             frames.append(augmenter.noise_alone(min(500, max(len(f) for f in frames)), frames[0].shape[1]))
@@ -253,7 +234,6 @@ class BatchSet(Dataset[Batch]):
             torch.tensor([len(t) for t in targets]),
             tuple(parts),
             torch.from_numpy(steps),
-            len(others),
         )
 
 

@@ -1,4 +1,4 @@
-"""A smaller network's weights inside a larger network, and an output of phones as one of finer units."""
+"""A smaller network's weights inside a larger network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
 
@@ -40,15 +38,3 @@ def grown(smaller: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Ten
         name for name in fresh if name not in smaller and re.fullmatch(r"blocks\.\d+\.project\.weight", name)
     }
     return out | {name: torch.zeros_like(fresh[name]) for name in added}
-
-
-def told_apart(weights: dict[str, Tensor], bases: Sequence[int]) -> dict[str, Tensor]:
-    """Weights whose units share what their phone had: together they get the phone's probability.
-
-    `bases`: the column of phones, blank first, that each of the new columns counts as.
-    """
-    columns = torch.tensor(bases)
-    shares = torch.bincount(columns)[columns].log()
-    value = weights["output.weight"][columns]
-    bias = weights["output.bias"][columns] - shares.to(weights["output.bias"].dtype)
-    return weights | {"output.weight": value, "output.bias": bias}

@@ -1,8 +1,7 @@
-"""What a training hears: the prepared speech, sounds and rooms, as batches in the units of a lexicon."""
+"""What a training hears: the prepared speech, sounds and rooms, as batches."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,20 +9,11 @@ import numpy as np
 from edgeasr.frontend import NormaliserConfig
 from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
-from tools.acoustic.dataset import (
-    BatchSet,
-    read_all_pronunciations,
-    read_pronunciations,
-    read_table,
-    statistics,
-)
+from tools.acoustic.dataset import BatchSet, read_pronunciations, read_table, statistics
 from tools.acoustic.keep import read_checkpoint
-from tools.acoustic.units import Units, spelled
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from tools.acoustic.network import NetworkConfig
 
@@ -36,19 +26,10 @@ class Material(NamedTuple):
     normaliser: NormaliserConfig
 
 
-def spelling(units: Units, lexicon: Path) -> Callable[[Sequence[str], Sequence[str]], Sequence[str]] | None:
-    """How to make words and the phones that they were spoken with units; None where phones are the units."""
-    if units.names == PHONES:
-        return None
-    words = read_all_pronunciations(lexicon)
-    if units.are_phones:
-        return partial(spelled, lexicon=words)
-    return lambda text, _: [u for word in text for u in words[word][0]] if words.keys() >= set(text) else []
-
-
-def material(args: argparse.Namespace, units: Units, config: NetworkConfig) -> Material:
+def material(args: argparse.Namespace, config: NetworkConfig) -> Material:
     """Open what `prepare` wrote, as the training's options ask for it."""
     words = read_pronunciations(args.lexicon)
+    units = {phone: number for number, phone in enumerate(PHONES, 1)}
     names = sorted(args.features.glob("train-*.npy"))
     arrays = [np.load(name, mmap_mode="r") for name in names]
     tables = [read_table(name.with_suffix(".tsv")) for name in names]
@@ -65,19 +46,18 @@ def material(args: argparse.Namespace, units: Units, config: NetworkConfig) -> M
     stored = np.load(args.features / "rooms.npz")
     lag, frames = config.lookahead_frames, args.batch_seconds * 100
     train = BatchSet(
-        arrays, tables, units.numbers, words, normaliser, lag, frames, AugmentConfig(tempo=args.tempo),
+        arrays, tables, units, words, normaliser, lag, frames, AugmentConfig(tempo=args.tempo),
         noises, [stored[name] for name in stored.files], config.stride,
     )  # fmt: skip
-    train.twice = bool(args.agreement)
     if args.guide and (args.features / "states-train-1.npy").exists():
-        train.use_alignment(args.features, units.numbers, spelling(units, args.lexicon))
+        train.use_alignment(args.features, units)
     if args.plain_share and len(names) > 1:
         rest = (1.0 - args.plain_share) / (len(names) - 1)
         train.speed_shares = [args.plain_share if n.stem == "train-1" else rest for n in names]
     train.thin = {name: float(share) for name, _, share in (t.partition("=") for t in args.thin)}
     heard = args.features / "dev.npy"
     dev = BatchSet(
-        [np.load(heard, mmap_mode="r")], [read_table(heard.with_suffix(".tsv"))], units.numbers, words,
+        [np.load(heard, mmap_mode="r")], [read_table(heard.with_suffix(".tsv"))], units, words,
         normaliser, lag, frames, None, stride=config.stride,
     )  # fmt: skip
     dev.plan(0)

@@ -2,8 +2,7 @@
 
 Povey et al. 2016, with CTC's topology in place of states: the denominator sums over all sequences of phones, each
 weighted by a phone trigram. CTC alone learns to be sure at every step by itself; here steps are only as sure as the
-trigram leaves them need to be, which suits a decoder that brings its own knowledge of words. Of units that tell the
-phone before them, a bigram says what a trigram says of phones.
+trigram leaves them need to be, which suits a decoder that brings its own knowledge of words.
 """
 
 from __future__ import annotations
@@ -96,63 +95,6 @@ def _forward_backward(  # noqa: C901, PLR0912 - one recursion each way, compiled
     return total
 
 
-@njit(cache=True, fastmath=True)
-def _forward_backward_pairs(  # noqa: C901 - as above, with one unit of history
-    log_probs: NDArray[np.float32], follows: NDArray[np.float32], occupancy: NDArray[np.float32]
-) -> float:
-    steps, units = log_probs.shape
-    y = np.exp(log_probs)
-    # alpha[t, 0, p]: the last step held unit p; alpha[t, 1, p]: it held a blank after it.
-    alpha = np.zeros((steps + 1, 2, units), dtype=np.float32)
-    scale = np.ones(steps + 1, dtype=np.float32)
-    alpha[0, 1, 0] = 1.0
-    total = 0.0
-    came = np.zeros(units, dtype=np.float32)
-    for t in range(steps):
-        came[:] = 0.0
-        for p in range(units):
-            mass = alpha[t, 0, p] + alpha[t, 1, p]
-            if mass > _LEAST:
-                for q in range(1, units):
-                    came[q] += mass * follows[p, q]
-                came[p] -= alpha[t, 0, p] * follows[p, p]  # the same unit again needs a blank between
-        norm = np.float32(0.0)
-        for q in range(units):
-            if q:
-                alpha[t + 1, 0, q] = y[t, q] * (alpha[t, 0, q] + max(came[q], np.float32(0.0)))
-            alpha[t + 1, 1, q] = y[t, 0] * (alpha[t, 0, q] + alpha[t, 1, q])
-            norm += alpha[t + 1, 0, q] + alpha[t + 1, 1, q]
-        scale[t + 1] = norm
-        alpha[t + 1] /= norm
-        total += np.log(norm)
-    beta = np.zeros((2, units), dtype=np.float32)
-    final = np.float32(0.0)
-    for p in range(units):
-        beta[0, p] = beta[1, p] = follows[p, 0]
-        final += (alpha[steps, 0, p] + alpha[steps, 1, p]) * follows[p, 0]
-    beta /= final
-    total += np.log(final)
-    reached = np.zeros(units, dtype=np.float32)
-    for t in range(steps - 1, -1, -1):
-        blank = np.float32(0.0)
-        for p in range(units):
-            blank += alpha[t + 1, 1, p] * beta[1, p]
-            occupancy[t, p] = alpha[t + 1, 0, p] * beta[0, p]
-            reached[p] = y[t, p] * beta[0, p] if p else np.float32(0.0)
-        occupancy[t, 0] = blank
-        inverse = np.float32(1.0) / scale[t + 1]
-        for p in range(units):
-            if alpha[t, 0, p] + alpha[t, 1, p] <= _LEAST:
-                beta[0, p] = beta[1, p] = 0.0
-                continue
-            onward = y[t, 0] * beta[1, p]
-            for q in range(1, units):
-                onward += follows[p, q] * reached[q]
-            beta[1, p] = onward * inverse
-            beta[0, p] = (onward + (reached[p] - follows[p, p] * reached[p] if p else 0.0)) * inverse
-    return total
-
-
 class Denominator(torch.autograd.Function):
     """Log-likelihood of all phone sequences together; its gradient is how much of it each unit holds at each step."""
 
@@ -160,15 +102,14 @@ class Denominator(torch.autograd.Function):
     def forward(ctx: Any, log_probs: Tensor, steps: Tensor, follows: NDArray[np.float32]) -> Tensor:
         """float32[steps, batch, units] and each utterance's steps to float32[batch].
 
-        `follows`: a trigram float32[units, units, units], or a bigram float32[units, units]; see `trigram`.
+        `follows`: see `trigram`.
         """
-        summed = _forward_backward if follows.ndim == 3 else _forward_backward_pairs
         values = log_probs.detach().cpu().numpy()
         occupancy = np.zeros_like(values)
         totals = np.zeros(values.shape[1], dtype=np.float32)
         for row, count in enumerate(steps.tolist()):
             part = np.zeros((count, values.shape[2]), dtype=np.float32)
-            totals[row] = summed(np.ascontiguousarray(values[:count, row]), follows, part)
+            totals[row] = _forward_backward(np.ascontiguousarray(values[:count, row]), follows, part)
             occupancy[:count, row] = part
         ctx.save_for_backward(torch.from_numpy(occupancy).to(log_probs.device))
         return torch.from_numpy(totals).to(log_probs.device)

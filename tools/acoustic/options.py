@@ -52,13 +52,6 @@ def parse(document: str | None) -> argparse.Namespace:
         "--mmi-from", type=float, default=0.5, help="share of the training from which it counts"
     )
     parser.add_argument(
-        "--priors", type=float, default=0.0, help="power of the units' priors that CTC takes off, 0 to 1"
-    )
-    parser.add_argument(
-        "--agreement", type=float, default=0.0,
-        help="hear each utterance twice in a batch, and weigh so how differently the two are taken",
-    )  # fmt: skip
-    parser.add_argument(
         "--guide", type=float, default=4.0,
         help="weight at the start of the phone states' cross-entropy beside CTC, which counts by unit; at 0 the "
         "labels are left alone",

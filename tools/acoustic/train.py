@@ -33,16 +33,14 @@ from torch.utils.data import DataLoader
 
 from edgeasr.phones import PHONES
 from tools.acoustic.augment import AugmentConfig
-from tools.acoustic.criterion import Priors, Weights, ctc, losses, phone_errors
-from tools.acoustic.dataset import read_pronunciations
-from tools.acoustic.grown import grown, told_apart
+from tools.acoustic.criterion import Weights, ctc, losses, phone_errors
+from tools.acoustic.grown import grown
 from tools.acoustic.keep import read_checkpoint
 from tools.acoustic.material import material
 from tools.acoustic.network import NetworkConfig
 from tools.acoustic.options import parse
 from tools.acoustic.regularised import Regularised
-from tools.acoustic.trigram import bigram, trigram
-from tools.acoustic.units import Units
+from tools.acoustic.trigram import trigram
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +51,6 @@ if TYPE_CHECKING:
 _UPDATES_ALONE = 8  # between two averages of the processes' weights
 _LATE = 0.6  # from this share on, passes begin with less augmentation
 _STATES = (60, 75, 90)  # percent of the training; their mean with its end is better than each (see `average`)
-_UNITS_OF_TRIGRAM = 64  # at most: its table has the cube of them
 _GUIDE_AT_END = 0.1  # of the weight at the start, of the phone states' cross-entropy
 
 
@@ -88,10 +85,9 @@ class Trainer:
         if self.world > 1:
             dist.init_process_group("nccl" if args.device == "cuda" else "gloo")
         self.device = torch.device(args.device)
-        self.units = Units.of(read_pronunciations(args.lexicon))
         self.config = NetworkConfig(
             front=args.front, dim=args.dim, hidden=args.hidden, blocks=args.blocks, kernel=args.kernel,
-            units=len(self.units.bases), stride=args.stride, ahead=args.ahead,
+            units=len(PHONES) + 1, stride=args.stride, ahead=args.ahead,
         )  # fmt: skip
         if self.world > 1:
             torch.set_num_threads(1)
@@ -106,10 +102,8 @@ class Trainer:
         self.progress = Progressed()
         self.frames_right = math.nan
         self.is_settled = False
-        self.train_set, self.dev_set, self.normaliser = material(args, self.units, self.config)
-        follows = trigram if self.config.units <= _UNITS_OF_TRIGRAM else bigram
-        self.follows = follows((t for t in self.train_set.targets() if t), self.config.units)
-        self.priors = Priors(self.config.units, args.priors) if args.priors else None
+        self.train_set, self.dev_set, self.normaliser = material(args, self.config)
+        self.follows = trigram((t for t in self.train_set.targets() if t), self.config.units)
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self.resume()
@@ -120,12 +114,8 @@ class Trainer:
         """Take the weights of a shipped checkpoint (see `keep`) and train them further from epoch 0."""
         saved = read_checkpoint(path, self.device)
         kept = saved["average"]
-        before = tuple(saved["units"])
-        if before != self.units.names:
-            if before == PHONES and self.units.are_phones:
-                kept = told_apart(kept, self.units.bases)
-            else:  # nothing of the output fits
-                kept = {name: value for name, value in kept.items() if not name.startswith("output.")}
+        if tuple(saved["units"]) != PHONES:  # nothing of the output fits
+            kept = {name: value for name, value in kept.items() if not name.startswith("output.")}
         weights = grown(kept, self.model.state_dict())
         self.model.load_state_dict(weights)
         self.average.load_state_dict(weights)
@@ -155,7 +145,7 @@ class Trainer:
                 "network": self.config.to_dict(),
                 "prior_mean": self.normaliser.prior_mean,
                 "scale": self.normaliser.scale,
-                "units": list(self.units.names),
+                "units": list(PHONES),
             },
             partial,
         )
@@ -183,8 +173,8 @@ class Trainer:
             logits, framewise, middle = self.model.all_logits(batch.features.to(self.device))
         guide = self.args.guide * (1.0 - (1.0 - _GUIDE_AT_END) * done)
         mmi = self.args.mmi if done >= self.args.mmi_from else 0.0
-        weights = Weights(guide, mmi, self.args.agreement)
-        loss = losses(logits, framewise, batch, lag, weights, self.follows, self.priors)
+        weights = Weights(guide, mmi)
+        loss = losses(logits, framewise, batch, lag, weights, self.follows)
         self.frames_right = loss.states_right
         total = loss.total
         if self.args.middle:
@@ -278,7 +268,7 @@ class Trainer:
     def report(self, losses: list[float]) -> None:
         """Write history and checkpoints, every few epochs after measuring the running average on dev."""
         is_measured = self.progress.epoch % self.args.measure_every == 0 or self.share_done(0.0) >= 1.0
-        errors = phone_errors(self.average, self.dev_set, self.units.bases) if is_measured else {}
+        errors = phone_errors(self.average, self.dev_set) if is_measured else {}
         record = {
             "epoch": self.progress.epoch, "updates": self.progress.updates, "minutes":
             round(self.progress.seconds / 60, 1), "loss": round(float(np.mean(losses)), 4), "phone_errors":

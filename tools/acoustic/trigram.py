@@ -1,4 +1,4 @@
-"""How likely a phone is after the two before it, or a unit after the one before, from the training's own."""
+"""How likely a phone is after the two before it, from the training's own."""
 
 from __future__ import annotations
 
@@ -28,20 +28,3 @@ def trigram(sequences: Iterable[Sequence[int]], units: int, smoothing: float = 0
     kinds = np.maximum(1.0, (triples > 0).sum(axis=2, keepdims=True))
     counts = triples.sum(axis=2, keepdims=True)
     return ((triples + kinds * pairs[:, None, :]) / (counts + kinds)).astype(np.float32)
-
-
-def bigram(sequences: Iterable[Sequence[int]], units: int, smoothing: float = 0.5) -> NDArray[np.float32]:
-    """P(next | the unit), interpolated in the same way; for units so many that a trigram of them would not fit.
-
-    float32[units, units], to be read as [unit, next], 0 as in `trigram`.
-    """
-    single = np.full(units, smoothing)
-    pairs = np.zeros((units, units))
-    for sequence in sequences:
-        path = [0, *sequence, 0]
-        np.add.at(single, path[1:], 1.0)
-        np.add.at(pairs, (path[:-1], path[1:]), 1.0)
-    single /= single.sum()
-    kinds = np.maximum(1.0, (pairs > 0).sum(axis=1, keepdims=True))
-    counts = pairs.sum(axis=1, keepdims=True)
-    return ((pairs + kinds * single[None, :]) / (counts + kinds)).astype(np.float32)
