@@ -15,7 +15,7 @@ REFERENCE ?= $(SPEECH)/speech.tsv
 DEVICE := build/virtual-device
 LIVE := -v --durations=0 -o log_cli=true --log-cli-level=INFO --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S
 
-.PHONY: help demo test test-build test-arm64 test-trixie test-device check bench soak clean
+.PHONY: help demo test test-build test-arm64 test-trixie test-dist test-device check bench soak clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -26,7 +26,7 @@ demo: $(VENV)/.done-demo ## install what is missing, then see it at work: speech
 test: $(VENV)/.done-test ## install what is missing, then run all tests (ARGS="-k word" for some)
 	@tools/setup.sh mosquitto
 	@tools/setup.sh systemd
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --durations=10 $(ARGS)
 
 test-build: $(VENV)/.done-test-build ## build a bundle from a handful of utterances, all tools in turn (needs ../shared; 2 GB of wheels)
 	@$(PY) -m pytest tests/tools $(ARGS)
@@ -38,6 +38,9 @@ test-arm64: $(VENV)/.done-test ## install the package into an emulated aarch64 B
 test-trixie: ## run all tests in a bare Debian 13, with Python 3.13 (root or sudo; 3 GB)
 	@tools/setup.sh debian
 	@tools/trixie.sh build "$${ARGS:-}"
+
+test-dist: $(VENV)/.done-dist ## build wheel and source distribution, look into both, and run a share of the latter's tests
+	@$(PY) -m tools.distribution
 
 test-device: $(VENV)/.done-test ## boot an emulated Debian machine and try the service there, under its systemd (half an hour; as root or with sudo)
 	@tools/setup.sh emulator

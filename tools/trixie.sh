@@ -48,13 +48,14 @@ put_clone() {
     [ ! -f "$TRUSTED" ] || as_root cp "$TRUSTED" "$ROOT$TRUSTED"
 }
 
-# In namespaces of its own, so that mounts and processes end with the command, whichever way it ends.
+# In namespaces of its own, so that mounts and processes end with the command, whichever way it ends. The shell stays
+# their first process: Linux keeps that one from ending by a signal, and `make` then never would.
 run_inside() {
     local enter="set -e
         mount -t proc proc $(printf %q "$ROOT")/proc
         for name in sys dev; do mount --rbind /\$name $(printf %q "$ROOT")/\$name; done
         mount -t tmpfs -o mode=1777 tmpfs $(printf %q "$ROOT")/tmp
-        exec chroot $(printf %q "$ROOT") /usr/bin/env -i \"\$@\""
+        chroot $(printf %q "$ROOT") /usr/bin/env -i \"\$@\" || exit"
     local passed=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8)
     local name
     for name in http_proxy https_proxy no_proxy PIP_INDEX_URL PIP_DEFAULT_TIMEOUT; do
