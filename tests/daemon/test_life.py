@@ -9,19 +9,18 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import PATIENCE
+from conftest import PATIENCE, wait_for
 
 from edgeasr import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-WATCHDOG_SECONDS = 4.0  # fed four times as often
-START_SECONDS = 3.0  # more than it takes to be ready where there is something to hear
+WATCHDOG_SECONDS = 2.0  # fed four times as often
 TENTH = bytes(2 * 1600)  # of a second, of silence
 
 
@@ -41,12 +40,28 @@ class Unit:
             except BlockingIOError:
                 return [line for line in lines if not line.startswith("STATUS=")]
 
-    def until_told(self) -> list[str]:
-        """Let it hear silence until it tells something."""
-        deadline = time.monotonic() + PATIENCE
-        while not (told := self.told()) and time.monotonic() < deadline:
-            self.play(0.5)
-        return told
+    def until_told(self, line: str, count: int = 1) -> list[str]:
+        """Let it hear silence until it has told a line so often; return all lines since the last time."""
+        lines: list[str] = []
+
+        def is_told() -> bool:
+            self.play(0.2)
+            lines.extend(self.told())
+            return lines.count(line) >= count
+
+        wait_for(is_told, line)
+        return lines
+
+    def is_quiet(self) -> bool:
+        """Whether it tells nothing for as long as systemd would wait."""
+        self.told()
+        time.sleep(WATCHDOG_SECONDS)
+        return self.told() == []
+
+    def captures(self) -> bool:
+        """Whether the thread is there that waits for something to hear."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/comm")
+        return "edgeasr-capture" in {comm.read_text().strip() for comm in tasks}
 
     def play(self, seconds: float) -> None:
         """Let it hear silence for so long."""
@@ -88,28 +103,21 @@ def unit(tmp_path: Path) -> Iterator[Unit]:
 
 
 def test_ready_and_watchdog_follow_the_audio(unit: Unit) -> None:
-    time.sleep(START_SECONDS)
-    assert unit.told() == [], "no chunk has gone through the encoder"
-    told = unit.until_told()
-    unit.play(3.0)
-    told += unit.told()
+    wait_for(unit.captures, "the thread that captures")
+    assert unit.is_quiet(), "no chunk has gone through the encoder"
+    told = unit.until_told("WATCHDOG=1", 3)
     assert told[0] == "READY=1"
     assert set(told[1:]) == {"WATCHDOG=1"}
-    assert len(told) >= 3
-    unit.play(1.0)
-    time.sleep(1.0)  # what is under way
-    unit.told()
-    time.sleep(WATCHDOG_SECONDS)
-    assert unit.told() == [], "it turns, but nothing is captured or decoded"
-    unit.play(2.0)
-    assert "WATCHDOG=1" in unit.told()
+    wait_for(unit.is_quiet, "an end of what was under way: it turns, but nothing is captured or decoded")
+    assert unit.process.poll() is None
+    assert set(unit.until_told("WATCHDOG=1")) == {"WATCHDOG=1"}
     unit.process.send_signal(signal.SIGTERM)
     assert unit.process.wait(PATIENCE) == 0
     assert unit.told()[-1] == "STOPPING=1"
 
 
 def test_a_hail_of_signals_stops_nothing_but_what_it_should(unit: Unit) -> None:
-    assert unit.until_told()[0] == "READY=1"
+    assert unit.until_told("READY=1")[0] == "READY=1"
     for _ in range(200):
         unit.process.send_signal(signal.SIGHUP)
         time.sleep(0.002)

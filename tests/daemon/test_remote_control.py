@@ -7,13 +7,16 @@ import json
 import os
 import signal
 import stat
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Listener, Mosquitto, wait_for
+import soundfile
+from conftest import PATIENCE, Listener, Mosquitto, wait_for
 from contract import valid
+from fake_machine import RATE, read
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -32,7 +35,6 @@ COMMAND, RESPONSE = TOPICS.of(Kind.COMMAND), TOPICS.of(Kind.RESPONSE)
 MUTE_SET, MUTE_STATE = TOPICS.of(Kind.MUTE_SET), TOPICS.of(Kind.MUTE_STATE)
 STATE, FINAL, PARTIAL = TOPICS.of(Kind.STATE), TOPICS.of(Kind.FINAL), TOPICS.of(Kind.PARTIAL)
 CONFIG = "homeassistant/device/edgeasr_kitchen/config"
-SPOKEN = [one.path for one in recordings()]
 
 
 def make_process(folder: Path, port: int, paths: list[Path]) -> DaemonProcess:
@@ -61,6 +63,7 @@ class House:
     broker: Mosquitto
     process: DaemonProcess
     listener: Listener
+    spoken: Path
     asked: int = field(default=0)
 
     def say(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
@@ -107,26 +110,34 @@ class House:
         for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 names.append(str(link.readlink()))
-        return [name for name in names if name in {str(path) for path in SPOKEN}]
+        return [name for name in names if name == str(self.spoken)]
 
     def log(self) -> str:
         return (self.folder / "daemon.log").read_text()
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a recording of a phrase, which soon becomes a final."""
+    path = tmp_path_factory.mktemp("spoken") / "phrase.wav"
+    soundfile.write(path, read(recordings()[7], 2.8, pause=0.0), RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, spoken: Path) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     broker = Mosquitto(folder / "mosquitto")
     broker.start()
     listener = Listener(broker.port)
     wait_for(listener.is_ready.is_set, "the subscription")
     listener.client.publish(COMMAND, '{"command": "flush", "id": "stale"}', qos=1, retain=True)
-    with make_process(folder, broker.port, SPOKEN * 10) as process:
-        house = House(folder, broker, process, listener)
+    with make_process(folder, broker.port, [spoken] * 500) as process:
+        house = House(folder, broker, process, listener, spoken)
         wait_for(lambda: house.state() == "listening", "listening")
         yield house
         process.send(signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
     listener.close()
     broker.stop()
 
@@ -227,7 +238,8 @@ def test_a_session_has_its_own_name_and_ends_in_the_first_one(house: House) -> N
     stopped = house.ask(command="stop_session")["result"]
     assert stopped == {"session": first, "ended": started["session"]}
     wait_for(lambda: house.next_partial()["session"] == first, "speech in the first session")
-    assert [one["seq"] for one in house.events(FINAL) if one["session"] == started["session"]] in ([], [1])
+    numbers = [one["seq"] for one in house.events(FINAL) if one["session"] == started["session"]]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_mute_closes_the_stream_and_unmute_goes_on_where_it_was(house: House) -> None:
@@ -332,11 +344,12 @@ def test_home_assistant_is_told_again_when_it_comes_up(house: House) -> None:
 
 def test_a_flood_of_commands_is_refused_and_speech_goes_on(house: House) -> None:
     answers, finals = len(house.listener.of(RESPONSE)), len(house.listener.of(FINAL))
+    began = time.monotonic()
     for number in range(1500):
         house.say(COMMAND, f'{{"command": "ping", "id": "flood-{number}"}}')
     wait_for(lambda: len(house.listener.of(FINAL)) > finals + 1, "finals in spite of the flood")
     told = [json.loads(payload)["code"] for payload in house.listener.of(RESPONSE)[answers:]]
-    assert 1 <= told.count("busy") <= 40
+    assert 1 <= told.count("busy") <= time.monotonic() - began + 2, "one in a second, whatever comes in"
     health = [valid(SchemaName.HEALTH, payload) for payload in house.listener.of(TOPICS.of(Kind.HEALTH))]
     assert health[-1]["drops"]["commands"] > 0
     assert health[-1]["drops"]["audio"] == 0
@@ -358,14 +371,14 @@ def test_a_name_is_heard_once_it_is_set_and_still_after_a_restart(house: House, 
     listener = Listener(house.broker.port)
     wait_for(listener.is_ready.is_set, "the subscription")
     with make_process(tmp_path, house.broker.port, spoken * 20) as process:
-        again = House(tmp_path, house.broker, process, listener)
+        again = House(tmp_path, house.broker, process, listener, house.spoken)
         wait_for(lambda: again.last(TOPICS.of(Kind.AVAILABILITY)) == "online", "online")
         wait_for(lambda: raws(listener), "a final")
         assert "kovalenko" not in raws(listener)[0].split()
         assert again.ask(command="set_hotwords", words=[{"word": "kovalenko"}])["ok"]
         wait_for(lambda: any("kovalenko" in raw.split() for raw in raws(listener)), "the name")
         process.send(signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
     listener.close()
     listener = Listener(house.broker.port)
     wait_for(listener.is_ready.is_set, "the subscription")
@@ -373,7 +386,7 @@ def test_a_name_is_heard_once_it_is_set_and_still_after_a_restart(house: House, 
         wait_for(lambda: raws(listener), "a final after the restart")
         assert "kovalenko" in raws(listener)[-1].split()
         process.send(signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
     listener.close()
 
 
@@ -382,8 +395,8 @@ def test_a_muted_device_is_still_muted_after_a_restart(house: House, tmp_path: P
     listener = Listener(house.broker.port)
     wait_for(listener.is_ready.is_set, "the subscription")
     house.process.stop()
-    with make_process(tmp_path, house.broker.port, SPOKEN) as process:
-        again = House(tmp_path, house.broker, process, listener)
+    with make_process(tmp_path, house.broker.port, [house.spoken] * 500) as process:
+        again = House(tmp_path, house.broker, process, listener, house.spoken)
         wait_for(lambda: again.state() == "muted", "muted")
         wait_for(lambda: again.last(TOPICS.of(Kind.AVAILABILITY)) == "online", "online")
         assert again.last(MUTE_STATE) == "ON"
