@@ -31,6 +31,9 @@ collect_ignore = ["device"]
 # The model beside these tests, not one that this machine has installed.
 os.environ.setdefault("EDGEASR_MODELS", str(Path(__file__).resolve().parents[1] / "models"))
 
+# Ctrl-C is Ctrl-C for the programs under test, also where these tests run in a shell's background, which ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 PATIENCE = 120.0  # seconds until a test that waits for something gives up; the machine may be busy
 
 PRESSURE_SECONDS = 2.1  # until the kernel's figures on pressure hold all that has been

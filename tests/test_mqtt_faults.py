@@ -41,7 +41,9 @@ FINAL, STATE, EVENT = TOPICS.of(Kind.FINAL), TOPICS.of(Kind.STATE), TOPICS.of(Ki
 
 
 def quick(port: int, **more: Any) -> settings.Mqtt:
-    how = settings.Mqtt(host="127.0.0.1", port=port, reconnect_min=0.05, reconnect_max=0.2, connect_timeout=1)
+    how = settings.Mqtt(
+        host="127.0.0.1", port=port, reconnect_min=0.05, reconnect_max=0.2, connect_timeout=20
+    )
     return replace(how, **more)
 
 

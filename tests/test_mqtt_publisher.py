@@ -29,7 +29,7 @@ AVAILABILITY, FINAL, PARTIAL, STATE = (
 
 
 def quick(port: int, **more: Any) -> settings.Mqtt:
-    how = settings.Mqtt(host="127.0.0.1", port=port, reconnect_min=0.1, reconnect_max=0.3, connect_timeout=1)
+    how = settings.Mqtt(host="127.0.0.1", port=port, reconnect_min=0.1, reconnect_max=0.3, connect_timeout=20)
     return replace(how, **more)
 
 
@@ -64,7 +64,7 @@ def test_availability_goes_online_and_stopped_and_is_retained(
 ) -> None:
     early = listen(mosquitto.port)
     publisher = publish(quick(mosquitto.port))
-    publisher.wait_up(5)
+    publisher.wait_up(PATIENCE)
     publisher.publish_state('{"listening": true}')
     wait_for(lambda: early.of(STATE))
     late = listen(mosquitto.port)
@@ -129,7 +129,7 @@ def test_finals_arrive_in_order_over_a_broker_restart(
     standby.start()
     wait_for(lambda: len(firsts(listener.of(FINAL))) == 30)
     assert firsts(listener.of(FINAL)) == [str(number) for number in range(30)]
-    assert standby.flush(5)
+    assert standby.flush(PATIENCE)
     standby.close()
 
 
@@ -141,7 +141,7 @@ def test_finals_of_an_earlier_run_are_sent_first(
     listener = listen(mosquitto.port, FINAL)
     publisher = publish(quick(mosquitto.port))
     publisher.publish_final("new", "100")
-    assert publisher.flush(10)
+    assert publisher.flush(PATIENCE)
     wait_for(lambda: len(listener.of(FINAL)) == 101)
     assert listener.of(FINAL) == [str(number) for number in range(101)]
     assert publisher.counts.finals_sent == 101
@@ -152,7 +152,7 @@ def test_a_broker_that_freezes_loses_no_final(
 ) -> None:
     listener = listen(mosquitto.port)
     publisher = publish(quick(mosquitto.port, ack_timeout=0.5))
-    publisher.wait_up(5)
+    publisher.wait_up(PATIENCE)
     publisher.publish_state("before")
     mosquitto.freeze()
     for number in range(12):
@@ -165,7 +165,7 @@ def test_a_broker_that_freezes_loses_no_final(
     assert firsts(listener.of(FINAL)) == [str(number) for number in range(12)]
     wait_for(lambda: listener.of(STATE)[-1] == "after")
     wait_for(lambda: listener.of(AVAILABILITY)[-1] == "online")
-    assert publisher.flush(10)
+    assert publisher.flush(PATIENCE)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_broker_that_accepts_and_never_answers(mute_broker: int, publish: Call
     publisher = publish(quick(mute_broker, connect_timeout=0.3))
     publisher.publish_final("a", "a")
     with pytest.raises(BrokerError, match=r"127\.0\.0\.1:\d+ did not answer in 0\.3 s"):
-        publisher.wait_up(5)
+        publisher.wait_up(PATIENCE)
     assert publisher.counts.finals_waiting == 1
     publisher.close(5)
     assert publisher.link_state is LinkState.CLOSED
@@ -245,7 +245,7 @@ def test_partials_do_not_pile_up_behind_a_frozen_broker(
     mosquitto: Mosquitto, publish: Callable[..., Publisher]
 ) -> None:
     publisher = publish(quick(mosquitto.port))
-    publisher.wait_up(5)
+    publisher.wait_up(PATIENCE)
     mosquitto.freeze()
     sent = sum(publisher.publish_partial("x" * 100_000) for _ in range(300))
     assert sent < 200
@@ -259,7 +259,7 @@ def test_what_arrives_on_a_filter_reaches_the_inbox(
 ) -> None:
     heard: list[Message] = []
     topic = TOPICS.of(Kind.COMMAND)
-    publish(quick(mosquitto.port), inbox=Inbox([(topic, 1)], heard.append)).wait_up(5)
+    publish(quick(mosquitto.port), inbox=Inbox([(topic, 1)], heard.append)).wait_up(PATIENCE)
     listen(mosquitto.port).client.publish(topic, "ping", qos=1)
     wait_for(lambda: heard)
     assert heard == [Message(topic, b"ping")]
@@ -289,13 +289,13 @@ def test_password_right_and_wrong(
     how = quick(guarded.port, username="ann", password_file=secret, protocol=protocol)
     refused = publish(how)
     with pytest.raises(BrokerError, match=r"refused the connection \(Not authorized\); check mqtt\.username"):
-        refused.wait_up(5)
+        refused.wait_up(PATIENCE)
     refused.close()
     secret.write_text("ann's\n")
     accepted = publish(how)
-    accepted.wait_up(5)
+    accepted.wait_up(PATIENCE)
     accepted.publish_final("a", "a")
-    assert accepted.flush(5)
+    assert accepted.flush(PATIENCE)
 
 
 def test_a_password_that_is_corrected_counts_without_a_restart(
@@ -379,9 +379,9 @@ def test_tls_with_an_own_ca_and_a_client_certificate(
     )
     good = quick(broker.port, host="localhost", tls=tls)
     publisher = publish(good)
-    publisher.wait_up(5)
+    publisher.wait_up(PATIENCE)
     publisher.publish_final("a", "a")
-    assert publisher.flush(5)
+    assert publisher.flush(PATIENCE)
     publisher.close()
 
     for wrong, sentence in [
@@ -393,7 +393,7 @@ def test_tls_with_an_own_ca_and_a_client_certificate(
     ]:
         refused = publish(wrong)
         with pytest.raises(BrokerError, match=sentence):
-            refused.wait_up(5)
+            refused.wait_up(PATIENCE)
         refused.close()
 
 
@@ -430,7 +430,7 @@ def test_a_ca_that_does_not_say_what_its_key_is_for_is_good_on_each_python(
 def test_tls_against_a_port_without_it(mosquitto: Mosquitto, publish: Callable[..., Publisher]) -> None:
     publisher = publish(quick(mosquitto.port, tls=settings.Tls(enabled=True)))
     with pytest.raises(BrokerError, match="MQTT broker"):
-        publisher.wait_up(10)
+        publisher.wait_up(PATIENCE)
 
 
 def test_certificates_that_cannot_be_used_are_one_sentence(pki: Path, outbox: Outbox) -> None:
@@ -460,7 +460,7 @@ def test_a_server_that_is_no_broker(publish: Callable[..., Publisher]) -> None:
         thread.start()
         publisher = publish(quick(server.getsockname()[1], protocol=settings.Protocol.V5))
         with pytest.raises(BrokerError, match="MQTT broker"):
-            publisher.wait_up(5)
+            publisher.wait_up(PATIENCE)
         publisher.close()
 
 

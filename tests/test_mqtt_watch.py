@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Mosquitto, free_port, wait_for
+from conftest import PATIENCE, Mosquitto, free_port, wait_for
 from rich.console import Console
 
 from edgeasr import settings
@@ -40,13 +40,13 @@ def test_the_embedded_broker_carries_a_daemon_and_a_watcher(outbox: Outbox) -> N
     with EmbeddedBroker() as broker:
         mqtt = settings.load(environ={}, files=[], values=broker.values).settings.mqtt
         with Watcher(mqtt, heard.append) as watcher:
-            watcher.wait_up(10)
+            watcher.wait_up(PATIENCE)
             publisher = Publisher(mqtt, TOPICS, outbox)
             publisher.start()
-            publisher.wait_up(10)
+            publisher.wait_up(PATIENCE)
             assert publisher.publish_partial(event("partial", "a", "turn on"))
             publisher.publish_final("a", event("final", "a", "Turn on the light."))
-            assert publisher.flush(10)
+            assert publisher.flush(PATIENCE)
             publisher.close()
             wait_for(lambda: heard and heard[-1].payload == "stopped")
     assert [(one.device, one.kind, one.text() or one.payload) for one in heard] == [
@@ -69,7 +69,7 @@ def test_a_watcher_hears_only_what_belongs_and_each_final_once(
     heard: list[Heard] = []
     how = settings.Mqtt(host="127.0.0.1", port=mosquitto.port)
     with Watcher(how, heard.append, device="kitchen") as watcher:
-        watcher.wait_up(5)
+        watcher.wait_up(PATIENCE)
         other = listen(mosquitto.port).client
         final = TOPICS.of(Kind.FINAL)
         for topic, payload in [
@@ -95,7 +95,7 @@ def test_a_watcher_says_why_there_is_no_broker() -> None:
         Watcher(settings.Mqtt(host="127.0.0.1", port=port), print) as watcher,
         pytest.raises(BrokerError, match=f"127.0.0.1:{port} refuses connections; check that it runs"),
     ):
-        watcher.wait_up(5)
+        watcher.wait_up(PATIENCE)
 
 
 def test_a_watcher_comes_back_with_its_subscriptions(make_mosquitto: Callable[..., Mosquitto]) -> None:
@@ -104,7 +104,7 @@ def test_a_watcher_comes_back_with_its_subscriptions(make_mosquitto: Callable[..
     link: list[bool] = []
     how = settings.Mqtt(host="127.0.0.1", port=broker.port, reconnect_min=0.1, reconnect_max=0.2)
     with Watcher(how, heard.append, on_link=lambda up, _: link.append(up)) as watcher:
-        watcher.wait_up(5)
+        watcher.wait_up(PATIENCE)
         broker.stop()
         wait_for(lambda: False in link)
         broker.start()
