@@ -4,7 +4,8 @@ EdgeasrError
 ├── TransientError          worth another try, after a pause
 │   ├── SourceLostError     the microphone went away or fell silent at the driver's level
 │   ├── BrokerError         the MQTT broker cannot be reached or refused
-│   └── AcceleratorError    the Edge TPU failed or hung
+│   ├── AcceleratorError    the Edge TPU failed or hung
+│   └── PowerSourceError    a battery gauge, a power monitor or a UPS server does not answer
 └── FatalError              needs somebody's mend before another try
     ├── ConfigError         a setting is unknown, of the wrong type or out of range
     ├── UsageError          a command line that cannot be carried out
@@ -37,6 +38,10 @@ class BrokerError(TransientError):
 
 class AcceleratorError(TransientError):
     """The Edge TPU failed or hung."""
+
+
+class PowerSourceError(TransientError):
+    """A battery gauge, a power monitor or a UPS server does not answer."""
 
 
 class FatalError(EdgeasrError):

@@ -7,13 +7,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.tuning.scheduler import demote
 from edgeasr.worker.program import command, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 REAP_SECONDS: Final = 0.5
 _CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
@@ -24,15 +25,22 @@ class Child:
 
     A plain program, not a fork: it imports no more than it needs, and threads of this process do not matter. It
     inherits `descriptors` under their numbers, and as option `leash` the pipe by which it knows that this process
-    lives. Nothing here waits without end: a process stuck in its driver does not even end when it is killed.
+    lives. `program` takes the place of `-m module` and the options, for one that cannot afford to import them.
+    Nothing here waits without end: a process stuck in its driver does not even end when it is killed.
     """
 
-    def __init__(self, module: str, options: Mapping[str, Any], descriptors: Collection[int]) -> None:
+    def __init__(
+        self,
+        module: str,
+        options: Mapping[str, Any],
+        descriptors: Collection[int],
+        program: Sequence[str] | None = None,
+    ) -> None:
         leash, self._leash = os.pipe()
         try:
             text = json.dumps({**options, "leash": leash})
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                command(module, text),
+                [sys.executable, *program] if program else command(module, text),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=environment(),

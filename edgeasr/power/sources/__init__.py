@@ -1,0 +1,1 @@
+"""Power sources: one file a chip, a driver or a server."""
