@@ -1,0 +1,302 @@
+"""The thread that looks at the supply every few seconds and keeps meter, battery, forecast and policy up to date.
+
+Nothing that happens here holds up the daemon: a bus that hangs is killed, a source that fails is tried again with
+growing pauses, and what the last look said stands for no longer than it is true.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edgeasr.errors import PowerSourceError
+from edgeasr.power.battery import BatteryModel
+from edgeasr.power.firmware import Throttling, throttling
+from edgeasr.power.forecast import Forecast, Forecaster
+from edgeasr.power.history import HistoryFile, Sample
+from edgeasr.power.ledger import Ledger, LedgerFile
+from edgeasr.power.meter import Activity, Energy, EnergyMeter, Work, drawn_watts
+from edgeasr.power.plausibility import Plausibility
+from edgeasr.power.policy import PowerPolicy, PowerState, Supply, Transition, on_battery
+from edgeasr.power.reading import Reading
+from edgeasr.power.sources.choice import Chosen, open_source
+from edgeasr.power.sources.estimate import PowerModel
+from edgeasr.worker import RestartBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edgeasr.power.options import PowerOptions
+
+_LOG = logging.getLogger(__name__)
+_SAVE_SECONDS: Final = 300.0  # between two writes of the ledger: SD cards wear
+_RECORD_SECONDS: Final = 60.0
+_FAILURES: Final = 3  # looks in a row that fail before the source counts as lost
+_JUMP: Final = 0.25  # of the charge between two looks: a gauge that lies, or another battery
+_CLOSE_SECONDS: Final = 1.0
+
+
+class Listener(Protocol):
+    """Hears what happens to the supply; called from the monitor's thread."""
+
+    def power_changed(self, transition: Transition) -> None:
+        """Hear of a step of the policy."""
+
+    def power_event(self, name: str, severity: str, message: str) -> None:
+        """Hear of something that somebody should know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known at one moment; `charge` in percent, with its standard deviation; `state` of the policy."""
+
+    source: str | None = None
+    reading: Reading = field(default_factory=Reading)
+    energy: Energy | None = None
+    charge: float | None = None
+    deviation: float | None = None
+    forecast: Forecast | None = None
+    state: PowerState = PowerState.NORMAL
+    firmware: Throttling = field(default_factory=Throttling)
+    on_battery: bool | None = None
+    rejected: int = 0
+    failures: int = 0
+    time: float = 0.0
+
+
+class PowerMonitor:
+    """Start it, ask `snapshot` whenever it is needed, close it; `folder` keeps the ledger and the day's history."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        options: PowerOptions,
+        folder: Path,
+        listener: Listener,
+        work: Callable[[], Work] = Work,
+        *,
+        root: Path = Path("/"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options, self._root, self._listener, self._work, self._clock = (
+            options,
+            root,
+            listener,
+            work,
+            clock,
+        )
+        self._ledger = LedgerFile(folder / "power.json")
+        self._history = HistoryFile(folder / "power.ring")
+        kept, fault = self._ledger.load()
+        self._told: set[str] = set()
+        self._meter = EnergyMeter(kept.lifetime_wh, kept.since_charge_wh)
+        self._kept = kept
+        self._policy = PowerPolicy(options.policy)
+        self._model = PowerModel(root, clock=clock)
+        self._budget = RestartBudget(clock)
+        self._chosen: Chosen | None = None
+        self._battery = BatteryModel(resistance=kept.resistance)
+        self._forecaster = Forecaster(self._battery)
+        self._plausibility = Plausibility()
+        self._next_try = self._next_save = self._next_record = clock()
+        self._at: float | None = None
+        self._failures = self._failed = 0
+        self._was_low: bool | None = None
+        self._snapshot = Snapshot()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="power", daemon=True)
+        if fault:
+            self._tell_once("power_ledger_damaged", "warning", fault)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the last look said."""
+        return self._snapshot
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Keep what was counted and let go of the source."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_CLOSE_SECONDS)
+        self._save()
+        if self._chosen is not None:
+            self._chosen.close()
+
+    def look(self) -> Snapshot:
+        """Look once, now."""
+        now = self._clock()
+        reading = self._plausibility.check(self._read(now))
+        seconds = 0.0 if self._at is None else max(0.0, now - self._at)
+        self._at = now
+        complete = self._with_load(reading)
+        self._meter.update(now, complete, self._work())
+        self._note_jump(reading)
+        if seconds:
+            self._battery.update(complete, seconds)
+            self._forecaster.update(complete, seconds)
+        forecast = self._forecaster.forecast()
+        running = on_battery(reading)
+        charge = None if self._battery.charge is None else 100.0 * self._battery.charge
+        firmware = throttling(self._root)
+        at_floor = self._battery.is_at_floor(reading)
+        step = self._policy.update(now, Supply(charge, running, at_floor, forecast if running else None))
+        self._snapshot = Snapshot(
+            source=self._chosen.name if self._chosen else None,
+            reading=complete,
+            energy=self._meter.energy(),
+            charge=charge,
+            deviation=None if charge is None else 100.0 * self._battery.deviation,
+            forecast=forecast if running else None,
+            state=self._policy.state,
+            firmware=firmware,
+            on_battery=running,
+            rejected=self._plausibility.rejected,
+            failures=self._failures,
+            time=time.time(),
+        )
+        if step is not None:
+            self._listener.power_changed(step)
+        self._note_voltage(firmware)
+        self._keep(now)
+        return self._snapshot
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001 - no look may end the thread
+                _LOG.exception("a look at the supply failed; the next one may do better")
+            self._stop.wait(self._options.interval)
+
+    def _read(self, now: float) -> Reading:
+        if self._chosen is None:
+            if now < self._next_try:
+                return Reading()
+            self._open(now)
+        if self._chosen is None:
+            return Reading()
+        try:
+            reading = self._chosen.source.read()
+        except (OSError, PowerSourceError) as error:
+            self._fail(now, error)
+            return Reading()
+        if self._failed >= _FAILURES:
+            self._listener.power_event("power_source_back", "info", f"{self._chosen.name} answers again")
+            self._told.discard("power_source_lost")
+        self._failed = 0
+        return reading
+
+    def _open(self, now: float) -> None:
+        self._next_try = now + max(60.0, self._budget.spend())
+        try:
+            self._chosen = open_source(self._options.source, self._root)
+        except (OSError, PowerSourceError) as error:
+            self._tell_once("power_source_lost", "warning", str(error))
+            return
+        if self._chosen is None:
+            return
+        declared = self._options.battery
+        cells = declared.cells or self._chosen.cells
+        self._plausibility = Plausibility(cells)
+        self._battery = BatteryModel(
+            cells=cells or 1,
+            chemistry=declared.chemistry,
+            capacity_wh=self._kept.capacity_wh or declared.capacity_wh,
+            resistance=self._kept.resistance,
+        )
+        self._forecaster = Forecaster(self._battery)
+
+    def _fail(self, now: float, error: Exception) -> None:
+        self._failures += 1
+        self._failed += 1
+        if self._failed == _FAILURES:
+            self._tell_once("power_source_lost", "warning", _sentence(error, self._options))
+        if self._failed >= _FAILURES and self._budget.spend() > 0:
+            self._next_try = now + 60.0
+
+    def _with_load(self, reading: Reading) -> Reading:
+        """Add the modelled load where a battery feeds the device and nothing measures it."""
+        estimate = self._model.read()
+        if drawn_watts(reading) is not None or estimate.load_watts is None or self._chosen is None:
+            return reading
+        return replace(reading, load_watts=estimate.load_watts, estimated=True)
+
+    def _note_jump(self, reading: Reading) -> None:
+        charge = self._battery.charge
+        if reading.percent is None or charge is None or not self._battery.gauge_trusted:
+            return
+        if abs(reading.percent / 100.0 - charge) > _JUMP:
+            self._tell_once(
+                "power_gauge_doubtful",
+                "warning",
+                f"the gauge says {reading.percent:.0f} % where {100 * charge:.0f} % are likely: charge the battery "
+                "fully once, so that it learns its size",
+            )
+
+    def _note_voltage(self, firmware: Throttling) -> None:
+        low = firmware.under_voltage
+        if low is None or low == self._was_low:
+            return
+        was, self._was_low = self._was_low, low
+        if low:
+            self._listener.power_event(
+                "under_voltage",
+                "warning",
+                "the supply's voltage is too low: use the supply made for this board and a short cable",
+            )
+        elif was:
+            self._listener.power_event(
+                "under_voltage_over", "info", "the supply's voltage is high enough again"
+            )
+
+    def _keep(self, now: float) -> None:
+        if now >= self._next_record:
+            self._next_record = now + _RECORD_SECONDS
+            snapshot = self._snapshot
+            sample = Sample(
+                time=snapshot.time,
+                watts=drawn_watts(snapshot.reading),
+                percent=snapshot.charge,
+                external=snapshot.on_battery is False,
+                estimated=snapshot.reading.estimated,
+            )
+            self._tell_once("power_history_failed", "warning", self._history.append(sample))
+        if now >= self._next_save:
+            self._next_save = now + _SAVE_SECONDS
+            self._save()
+
+    def _save(self) -> None:
+        energy = self._meter.energy()
+        known = self._battery.charge is not None and self._battery.is_known
+        ledger = Ledger(
+            lifetime_wh=energy.lifetime,
+            since_charge_wh=energy.since_charge,
+            capacity_wh=self._battery.capacity_wh if known else self._kept.capacity_wh,
+            resistance=self._battery.resistance if known else self._kept.resistance,
+        )
+        self._tell_once("power_ledger_failed", "warning", self._ledger.save(ledger))
+
+    def _tell_once(self, name: str, severity: str, message: str | None) -> None:
+        if message is None:
+            self._told.discard(name)
+        elif name not in self._told:
+            self._told.add(name)
+            self._listener.power_event(name, severity, message)
+
+
+def _sentence(error: Exception, options: PowerOptions) -> str:
+    if isinstance(error, PowerSourceError):
+        return str(error)
+    source = options.source
+    where = f"I2C bus {source.bus}"
+    return f"{source.source} does not answer on {where} ({error}): see `edgeasr power probe`"
+
+
+__all__ = ["Activity", "PowerMonitor", "Snapshot"]
