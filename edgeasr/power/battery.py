@@ -2,9 +2,9 @@
 
 A Kalman filter over the state of charge and the capacity. Energy in and out predicts. The voltage without load,
 V - I R, looked up in the chemistry's curve, corrects; so does the gauge's percentage. Neither is believed blindly.
-A flat stretch of the curve says little, a heavy load makes R matter. A gauge that stands still while energy flows, or that
-contradicts the voltage, does not count. The method follows mor-lock/x120x-dkms (soc-model.md): energy-based, with a
-floor of voltage that no gauge can hide.
+A flat stretch of the curve says little, a heavy load makes R matter. A gauge that stands still while energy flows
+or that contradicts the voltage does not count. The method follows mor-lock/x120x-dkms (soc-model.md): energy-based,
+with a floor of voltage that no gauge can hide.
 """
 
 from __future__ import annotations

@@ -32,9 +32,11 @@ class BusProcess:
         root: Path = Path("/"),
         *,
         answer_seconds: float = ANSWER_SECONDS,
+        start_seconds: float = _START_SECONDS,
         worker: Path = WORKER,
     ) -> None:
         self.number, self._root, self._seconds, self._worker = number, root, answer_seconds, worker
+        self._more = start_seconds
         self._child: Child | None = None
         self._requests = self._answers = -1
         self._rest = b""
@@ -54,7 +56,7 @@ class BusProcess:
         if self._child is None or not self._child.is_alive:
             self.close()
             self._start()
-            deadline += _START_SECONDS
+            deadline += self._more
         try:
             os.write(self._requests, line.encode("ascii") + b"\n")
             answer = self._line(deadline)

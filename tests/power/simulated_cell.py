@@ -41,7 +41,9 @@ class SimulatedBattery:
         """Draw `watts` (positive out of it) for so long; return what the chips say then."""
         cold = 1.0 + 0.03 * max(0.0, 20.0 - self.celsius)
         amps = watts / max(2.0 * self.cells, self._volts(0.0))
-        self._slow += (amps * self.slow_resistance * cold - self._slow) * min(1.0, seconds / self.slow_seconds)
+        self._slow += (amps * self.slow_resistance * cold - self._slow) * min(
+            1.0, seconds / self.slow_seconds
+        )
         self.charge = max(0.0, self.charge - watts * seconds / 3600.0 / self.true_wh)
         volts = self._volts(amps * self.resistance * cold + self._slow)
         amps = watts / volts

@@ -42,10 +42,10 @@ def number(file: Path, base: int = 10) -> int | None:
 def micro(file: Path) -> float | None:
     """Return a file's number of millionths."""
     value = number(file)
-    return None if value is None else value * 1e-6
+    return None if value is None else value / 1e6
 
 
 def milli(file: Path) -> float | None:
     """Return a file's number of thousandths."""
     value = number(file)
-    return None if value is None else value * 1e-3
+    return None if value is None else value / 1e3
