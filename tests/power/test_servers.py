@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def serve() -> Iterator[Callable[[Callable[[str], str | None]], int]]:
                     peer, _ = listener.accept()
                 except OSError:
                     return
-                with peer, peer.makefile("r") as lines:
+                with contextlib.suppress(OSError), peer, peer.makefile("r") as lines:
                     for line in lines:
                         told = answer(line.strip())
                         if told is None:
