@@ -47,13 +47,18 @@ class _Alarm:
 class Alarms:
     """Looks at the sensors every ten seconds; `look` may be called at every turn of the loop.
 
-    Heat is what `quality.temperature` says, or the firmware; its history from before the start is not told.
+    `battery` returns the percent left while a battery feeds the device. Heat is what `quality.temperature` says, or the
+    firmware; its history from before the start is not told.
     """
 
     def __init__(
-        self, sensors: Sensors, messenger: Messenger, clock: Callable[[], float] = time.monotonic
+        self,
+        sensors: Sensors,
+        messenger: Messenger,
+        clock: Callable[[], float] = time.monotonic,
+        battery: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self._sensors, self._messenger, self._clock = sensors, messenger, clock
+        self._sensors, self._messenger, self._clock, self._battery = sensors, messenger, clock, battery
         self._heat, self._supply = _Alarm(), _Alarm()
         self._low, self._critical = _Alarm(), _Alarm()
         self._dips = (sensors.throttling() or 0) >> _SINCE_BOOT & _LOW_VOLTAGE
@@ -71,7 +76,7 @@ class Alarms:
             self._next = now + _LOOK_SECONDS
             bits = self._sensors.throttling() or 0
             self._look_at_heat(how.temperature, bits, now)
-            self._look_at_supply(bits, now)
+            self._look_at_supply(bits, now, alarm=self._sensors.voltage_alarm())
             self._look_at_battery(how.battery, now)
 
     def _look_at_heat(self, limit: float, bits: int, now: float) -> None:
@@ -88,10 +93,10 @@ class Alarms:
         details = {"sensor": name, "celsius": celsius, "throttling": bits}
         self._messenger.event("thermal", "warning" if on else "info", text, details)
 
-    def _look_at_supply(self, bits: int, now: float) -> None:
+    def _look_at_supply(self, bits: int, now: float, *, alarm: bool) -> None:
         dips, self._dips = self._dips, bits >> _SINCE_BOOT & _LOW_VOLTAGE
         is_new = self._dips > dips  # over before anybody looked
-        on = bool(bits & _LOW_VOLTAGE)
+        on = bool(bits & _LOW_VOLTAGE) or alarm
         if self._supply.turn(on=on or is_new, now=now):
             text = "the supply's voltage is too low: use the supply made for this board, and a short cable"
             if not self._supply.is_on:
@@ -100,7 +105,7 @@ class Alarms:
             self._messenger.event("under_voltage", severity, text, {"throttling": bits})
 
     def _look_at_battery(self, limit: float, now: float) -> None:
-        percent = self._sensors.battery_percent()
+        percent = self._battery()
         levels = (
             (self._low, "battery_low", "warning", limit),
             (self._critical, "battery_critical", "error", limit * _CRITICAL),

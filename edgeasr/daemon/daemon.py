@@ -25,9 +25,9 @@ from edgeasr.daemon.mute import MuteFile
 from edgeasr.daemon.narrator import Narrator
 from edgeasr.daemon.notify import Watchdog, notify, reloading
 from edgeasr.daemon.operator import Operator
-from edgeasr.daemon.power import PowerMeter
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.daemon.supervised import Listener, Supervisor, open_supervised
+from edgeasr.daemon.supply import SupplyWatch
 from edgeasr.daemon.tuner import Tuner
 from edgeasr.mqtt import Topics
 from edgeasr.pipeline import build_decoder, build_recogniser
@@ -58,6 +58,7 @@ class _Rooms:
     messenger: Messenger
     supervisor: Supervisor
     alarms: Alarms
+    supply: SupplyWatch
 
 
 class Daemon:
@@ -74,7 +75,7 @@ class Daemon:
         root: Path = Path("/"),
     ) -> None:
         self._settings, self._reload, self._root = settings, reload, root
-        self._health, self._power = Health(root), PowerMeter(root)
+        self._health = Health(root)
         # Plain flags: a signal's handler that waits for a lock, such as an event's, may wait for what it interrupts.
         self._stop = self._reread = False
         self._why = ""
@@ -106,6 +107,7 @@ class Daemon:
         messenger = Messenger(settings, StateReport(label), control.inbox)
         tuner = Tuner(Plan.of(settings.tuning), messenger.refused)
         listener = Listener(messenger)
+        supply = SupplyWatch(settings.power, state_folder, messenger, self._health, self._root)
         encoder: Encoder | None = None
         try:
             encoder = open_supervised(settings.encoder, bundle, self._root, tuner.plan.encoder, listener)
@@ -120,6 +122,7 @@ class Daemon:
                 narrator=narrator,
                 messenger=messenger,
                 health=self._health,
+                supply=supply.pressure,
             )
             ear = Ear(
                 settings.audio,
@@ -130,7 +133,7 @@ class Daemon:
                 root=self._root,
                 tuner=tuner,
             )
-            governor = GovernorWatch(settings.tuning.governor, self._root)
+            governor = GovernorWatch(settings.tuning.governor, self._root, saves=lambda: supply.saves)
             operator = Operator(
                 control,
                 engine,
@@ -140,15 +143,15 @@ class Daemon:
                 mute_file=MuteFile(state_folder),
                 hotwords=Hotwords(hotwords_file, engine, told),
                 reload=self._reload,
-                adopt=lambda new: _adopt(new, engine, messenger, governor),
+                adopt=lambda new: _adopt(new, engine, messenger, governor, supply),
             )
             operator.begin()
             control.start(messenger.respond)
             messenger.start(encoder.accelerator)
             tuner.settle()
             supervisor = Supervisor(encoder, governor, messenger)
-            alarms = Alarms(self._health.sensors, messenger)
-            rooms = _Rooms(engine, ear, operator, control, messenger, supervisor, alarms)
+            alarms = Alarms(self._health.sensors, messenger, battery=lambda: supply.battery)
+            rooms = _Rooms(engine, ear, operator, control, messenger, supervisor, alarms, supply)
             try:
                 self._listen(rooms)
             finally:
@@ -163,9 +166,14 @@ class Daemon:
             if encoder is not None:
                 encoder.close()
             control.close()
-            gone = _STOP_SECONDS if self._asked is None else self._asked + _STOP_SECONDS - time.monotonic()
-            messenger.close(min(max(gone, _FAREWELL_SECONDS), _CLOSE_SECONDS))
+            supply.close()
+            self._leave(messenger)
         return 0
+
+    def _leave(self, messenger: Messenger) -> None:
+        """Publish what waits, as long as the time that is promised allows."""
+        gone = _STOP_SECONDS if self._asked is None else self._asked + _STOP_SECONDS - time.monotonic()
+        messenger.close(min(max(gone, _FAREWELL_SECONDS), _CLOSE_SECONDS))
 
     def _listen(self, rooms: _Rooms) -> None:
         engine, ear, operator = rooms.engine, rooms.ear, rooms.operator
@@ -187,11 +195,12 @@ class Daemon:
                 notify(
                     "READY=1"
                 )  # it does what can be done, and boot need not wait for somebody with a microphone
+            if ready:
+                rooms.supply.start()
             operator.attend()
             rooms.supervisor.look()
             replaced = {"microphone": ear.replacements, "encoder": rooms.supervisor.replacements}
             rooms.alarms.look(engine.settings.quality, replaced)
-            self._power.look(self._health.audio_seconds)
             if self._reread and ready and not engine.loading:
                 self._reread = False
                 with reloading():
@@ -211,14 +220,17 @@ class Daemon:
             audio_dropped=rooms.ear.dropped,
             commands_refused=rooms.control.refused,
         )
-        rooms.messenger.power(self._power.report())
+        rooms.messenger.power(rooms.supply.report())
 
 
-def _adopt(settings: Settings, engine: Engine, messenger: Messenger, governor: GovernorWatch) -> None:
+def _adopt(
+    settings: Settings, engine: Engine, messenger: Messenger, governor: GovernorWatch, supply: SupplyWatch
+) -> None:
     """Let each room take over what may change while it runs."""
     engine.adopt(settings)
     messenger.adopt(settings)
     governor.follow(settings.tuning.governor)
+    supply.adopt(settings.power)
 
 
 def run_daemon(

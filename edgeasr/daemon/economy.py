@@ -37,6 +37,14 @@ class Economy:
     hops: int
 
 
+@dataclass(frozen=True, slots=True)
+class SupplyPressure:
+    """Percent left while a battery feeds the device, and levels of quality that the power policy forbids."""
+
+    battery: float | None = None
+    saving: int = 0
+
+
 _ECONOMIES: Final[Mapping[QualityLevel, Economy]] = {
     QualityLevel.REDUCED: Economy(
         beam=50, tokens=12, threshold=25.0, lm_order=8, alternatives=20, partials=2.0, hops=1
@@ -80,14 +88,18 @@ class QualityWatch:
     """Looks once a second at load and once in ten at the sensors; off where the source waits for its reader."""
 
     def __init__(
-        self, settings: Settings, sensors: Sensors, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        sensors: Sensors,
+        clock: Callable[[], float] = time.monotonic,
+        supply: Callable[[], SupplyPressure] | None = None,
     ) -> None:
         self._is_on = _can_press(settings)
         self._ladder = QualityLadder(settings.quality)
-        self._sensors, self._clock = sensors, clock
+        self._sensors, self._clock, self._supply = sensors, clock, supply or SupplyPressure
         self._next_look = self._next_sensing = clock()
         self._audio = self._busy = 0.0
-        self._sensed: tuple[float | None, bool, float | None] = (None, False, None)
+        self._sensed: tuple[float | None, bool] = (None, False)
         self.pressure = Pressure(0.0, 0.0)
 
     @property
@@ -114,8 +126,11 @@ class QualityWatch:
         if now >= self._next_sensing:
             self._next_sensing = now + _SENSE_SECONDS
             heat = max(self._sensors.temperatures().values(), default=None)
-            self._sensed = heat, self._sensors.is_throttled(), self._sensors.battery_percent()
-        self.pressure = Pressure(self._busy / self._audio, backlog_seconds, *self._sensed)
+            self._sensed = heat, self._sensors.is_throttled()
+        supply = self._supply()
+        self.pressure = Pressure(
+            self._busy / self._audio, backlog_seconds, *self._sensed, supply.battery, supply.saving
+        )
         self._audio = self._busy = 0.0
         return self._ladder.observe(self.pressure, now)
 

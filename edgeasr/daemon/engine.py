@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeasr.capture import SAMPLE_RATE
-from edgeasr.daemon.economy import MOST_HOPS, QualityWatch, economise
+from edgeasr.daemon.economy import MOST_HOPS, QualityWatch, SupplyPressure, economise
 from edgeasr.decoder import BeamDecoder
 from edgeasr.pipeline import Final, combine, make_vocabulary, retune
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edgeasr.bundle import Bundle
     from edgeasr.daemon.ear import Ear
@@ -44,6 +44,7 @@ class Engine:
         narrator: Narrator,
         messenger: Messenger,
         health: Health,
+        supply: Callable[[], SupplyPressure] = SupplyPressure,
     ) -> None:
         self.settings = settings
         self._bundle = bundle
@@ -56,7 +57,7 @@ class Engine:
         self._gathered = np.zeros(max(self._gather, MOST_HOPS * self._hop), dtype=np.int16)
         self._filled = 0  # of these
         self._next_partial = self._began = 0.0
-        self._quality = QualityWatch(settings, health.sensors, time.monotonic)
+        self._quality = QualityWatch(settings, health.sensors, time.monotonic, supply)
         self._effective = settings
         self._audio_lost = 0
         self._losses = 0  # of the microphone, after which the utterance under way was ended

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgeasr.daemon.quality import QualityLevel
 from edgeasr.daemon.sensors import Sensors
+from edgeasr.power.meter import Activity, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ class Health:
         self._began = time.monotonic()
         self.audio_seconds = 0.0
         self.busy_seconds = 0.0
+        self.speech_seconds = 0.0
         self.utterances = 0
         self.longest_wait = 0.0
         self.restarts = 0
@@ -45,8 +47,23 @@ class Health:
             self._speech_audio = self._speech_busy = self._speech_wait = 0.0
         self._is_speech = speech
         self._speech_audio += audio_seconds
+        if speech:
+            self.speech_seconds += audio_seconds
         self._speech_busy += busy_seconds
         self._speech_wait = max(self._speech_wait, wait_seconds)
+
+    def work(self) -> Work:
+        """Return the counters by which energy is split; any thread may ask."""
+        elapsed = time.monotonic() - self._began
+        return Work(
+            {
+                Activity.IDLE: max(0.0, elapsed - self.audio_seconds),
+                Activity.LISTENING: max(0.0, self.audio_seconds - self.speech_seconds),
+                Activity.TRANSCRIBING: self.speech_seconds,
+            },
+            self.audio_seconds,
+            self.utterances,
+        )
 
     def final(self, event: Event, busy_seconds: float) -> None:
         """Count a final; `busy_seconds` were spent on the chunk under way."""

@@ -40,6 +40,7 @@ class Pressure:
     temperature: float | None = None  # degrees Celsius, the hottest
     throttled: bool = False
     battery: float | None = None  # percent, while discharging
+    saving: int = 0  # levels that the power policy forbids
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class QualityLadder:
         causes = (
             (self._heat, Cause.THERMAL),
             (int(pressure.throttled), Cause.SUPPLY),
-            (self._battery, Cause.BATTERY),
+            (max(self._battery, pressure.saving), Cause.BATTERY),
         )
         return max(causes, key=lambda pair: pair[0])
 

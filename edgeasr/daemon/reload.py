@@ -28,6 +28,9 @@ _LIVE: Final = frozenset(
         "outbox.max_bytes",
         "outbox.max_count",
         "tuning.governor",
+        "power.saver",
+        "power.critical",
+        "power.power_off",
         "logging.level",
     }
 )

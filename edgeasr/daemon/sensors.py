@@ -9,11 +9,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+from edgeasr.power.firmware import throttling, voltage_alarm
 from edgeasr.safefile import read_text
-from edgeasr.tuning import batteries, supply_says
 
-_THROTTLED: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
-_NOW: Final = 0xF  # the bits of now; the same 16 higher are since boot
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _MOST_PROCESSES: Final = 64
@@ -49,22 +47,15 @@ class Sensors:
 
     def throttling(self) -> int | None:
         """Return the firmware's throttling bits, None on a machine without them."""
-        try:
-            return int(read_text(self._root / _THROTTLED), 16)
-        except (OSError, ValueError):
-            return None
+        return throttling(self._root).bits
+
+    def voltage_alarm(self) -> bool:
+        """Whether the kernel's monitor of the supply's voltage raises its alarm right now."""
+        return bool(voltage_alarm(self._root))
 
     def is_throttled(self) -> bool:
         """Whether voltage or heat hold the clock rate down right now."""
-        return bool((self.throttling() or 0) & _NOW)
-
-    def battery_percent(self) -> float | None:
-        """Charge of a battery that is being discharged; None on the mains or without a battery."""
-        for battery in batteries(self._root):
-            with contextlib.suppress(ValueError):
-                if supply_says(battery, "status") == "Discharging":
-                    return float(int(supply_says(battery, "capacity")))
-        return None
+        return bool(throttling(self._root).is_limited)
 
     def _family(self) -> list[str]:
         family = ["self"]

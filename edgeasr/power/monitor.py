@@ -1,4 +1,4 @@
-"""The thread that looks at the supply every few seconds and keeps meter, battery, forecast and policy up to date.
+"""Looks at the supply every few seconds, in a thread of its own, and keeps meter, battery, forecast and policy up to date.
 
 Nothing that happens here holds up the daemon: a bus that hangs is killed, a source that fails is tried again with
 growing pauses, and what the last look said stands for no longer than it is true.
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgeasr.power.options import PowerOptions
+    from edgeasr.power.policy import PolicyOptions
 
 _LOG = logging.getLogger(__name__)
 _SAVE_SECONDS: Final = 300.0  # between two writes of the ledger: SD cards wear
 _RECORD_SECONDS: Final = 60.0
 _FAILURES: Final = 3  # looks in a row that fail before the source counts as lost
 _JUMP: Final = 0.25  # of the charge between two looks: a gauge that lies, or another battery
-_CLOSE_SECONDS: Final = 1.0
 
 
 class Listener(Protocol):
@@ -69,7 +69,7 @@ class Snapshot:
 
 
 class PowerMonitor:
-    """Start it, ask `snapshot` whenever it is needed, close it; `folder` keeps the ledger and the day's history."""
+    """`run` it in a thread and ask for `snapshot` from any other; `folder` keeps the ledger and the day's history."""
 
     def __init__(  # noqa: PLR0913
         self,
@@ -104,10 +104,8 @@ class PowerMonitor:
         self._next_try = self._next_save = self._next_record = clock()
         self._at: float | None = None
         self._failures = self._failed = 0
-        self._was_low: bool | None = None
         self._snapshot = Snapshot()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="power", daemon=True)
         if fault:
             self._tell_once("power_ledger_damaged", "warning", fault)
 
@@ -116,18 +114,30 @@ class PowerMonitor:
         """What the last look said."""
         return self._snapshot
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
+    def run(self) -> None:
+        """Look again and again in this thread until `stop`; keep what was counted, let go of the source."""
+        while not self._stop.is_set():
+            try:
+                self.look()
+            except Exception:  # no look may end the thread
+                _LOG.exception("a look at the supply failed; the next one may do better")
+            self._stop.wait(self._options.interval)
+        self.close()
+
+    def stop(self) -> None:
+        """Ask `run` to return; any thread may."""
+        self._stop.set()
 
     def close(self) -> None:
         """Keep what was counted and let go of the source."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_CLOSE_SECONDS)
         self._save()
         if self._chosen is not None:
             self._chosen.close()
+            self._chosen = None
+
+    def adopt(self, options: PolicyOptions) -> None:
+        """Go by other bounds from the next look on."""
+        self._policy.options = options
 
     def look(self) -> Snapshot:
         """Look once, now."""
@@ -163,17 +173,8 @@ class PowerMonitor:
         )
         if step is not None:
             self._listener.power_changed(step)
-        self._note_voltage(firmware)
         self._keep(now)
         return self._snapshot
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.look()
-            except Exception:  # noqa: BLE001 - no look may end the thread
-                _LOG.exception("a look at the supply failed; the next one may do better")
-            self._stop.wait(self._options.interval)
 
     def _read(self, now: float) -> Reading:
         if self._chosen is None:
@@ -238,22 +239,6 @@ class PowerMonitor:
                 "warning",
                 f"the gauge says {reading.percent:.0f} % where {100 * charge:.0f} % are likely: charge the battery "
                 "fully once, so that it learns its size",
-            )
-
-    def _note_voltage(self, firmware: Throttling) -> None:
-        low = firmware.under_voltage
-        if low is None or low == self._was_low:
-            return
-        was, self._was_low = self._was_low, low
-        if low:
-            self._listener.power_event(
-                "under_voltage",
-                "warning",
-                "the supply's voltage is too low: use the supply made for this board and a short cable",
-            )
-        elif was:
-            self._listener.power_event(
-                "under_voltage_over", "info", "the supply's voltage is high enough again"
             )
 
     def _keep(self, now: float) -> None:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from edgeasr.power import names
 from edgeasr.power.chemistry import Chemistry
 from edgeasr.power.policy import PolicyOptions
-from edgeasr.power.sources.boards import BOARDS
-
-AUTO = "auto"
-NONE = "none"
-# Sources that are no board on an I2C bus.
-SERVICES = ("kernel", "hwmon", "nut", "pisugar-server", "pmic", "estimate")
-NAMES = (AUTO, NONE, *SERVICES, *BOARDS)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """`source`: one of NAMES; the others matter for the sources that have them."""
+    """`source`: one of names.NAMES; the others matter for the sources that have them."""
 
-    source: str = AUTO
+    source: str = names.AUTO
     bus: int = 1
     address: int | None = None
     shunt_ohms: float | None = None

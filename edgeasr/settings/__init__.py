@@ -3,6 +3,7 @@
 from edgeasr.settings.changes import adopt, changed
 from edgeasr.settings.dump import dump
 from edgeasr.settings.load import Loaded, load
+from edgeasr.settings.power import BatteryChemistry, Power
 from edgeasr.settings.secret import Credentials, credentials, secret_path
 from edgeasr.settings.sections import (
     AcceleratorChoice,
@@ -39,6 +40,7 @@ __all__ = [
     "AcceleratorChoice",
     "Audio",
     "AudioSource",
+    "BatteryChemistry",
     "Credentials",
     "Decoder",
     "DecoderMode",
@@ -54,6 +56,7 @@ __all__ = [
     "Mqtt",
     "Outbox",
     "Partials",
+    "Power",
     "Protocol",
     "Quality",
     "Settings",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import hmac
 import re
 import socket
 from typing import TYPE_CHECKING
 
+from edgeasr.power.names import NAMES
 from edgeasr.safefile import inside, read_bytes
 
 if TYPE_CHECKING:
@@ -83,3 +85,11 @@ def default_device_id(root: Path) -> tuple[str, str]:
         digest = hmac.new(machine.encode(), _APPLICATION, hashlib.sha256).hexdigest()
         return digest[:_ID_DIGITS], str(path)
     return re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())[:_LONGEST] or "device", "host name"
+
+
+def power_source_fault(name: str) -> str | None:
+    """Return what forbids a power source's name, or None."""
+    if name in NAMES:
+        return None
+    meant = difflib.get_close_matches(name, NAMES, n=1)
+    return f"must be one of {', '.join(NAMES)}" + (f"; did you mean {meant[0]}?" if meant else "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgeasr.settings import names
 from edgeasr.settings._rule import setting
+from edgeasr.settings.power import Power
 from edgeasr.settings.vocabulary import UserWord, configured_words
 
 DAY = 86400.0
@@ -322,4 +323,5 @@ class Settings:
     transcripts: Transcripts = field(default_factory=Transcripts)
     health: Health = field(default_factory=Health)
     quality: Quality = field(default_factory=Quality)
+    power: Power = field(default_factory=Power)
     logging: Logging = field(default_factory=Logging)

@@ -24,10 +24,14 @@ WATCH_SECONDS: Final = 10.0
 ATTEMPTS: Final = 4  # to have it set, before it counts as refused
 
 
-def wish_for(policy: GovernorPolicy, root: Path = Path("/")) -> Wish:
-    """Return what a policy asks for now: `adaptive` is economy on a battery and else performance."""
+def wish_for(policy: GovernorPolicy, root: Path = Path("/"), *, saves: bool | None = None) -> Wish:
+    """Return what a policy asks for now: `adaptive` is economy on a battery and else performance.
+
+    `saves`: whether a battery feeds the device; None: the kernel is asked.
+    """
     if policy == "adaptive":
-        return Wish.ECONOMY if on_battery(root) else Wish.PERFORMANCE
+        saves = on_battery(root) if saves is None else saves
+        return Wish.ECONOMY if saves else Wish.PERFORMANCE
     return Wish(policy)
 
 
@@ -40,8 +44,9 @@ class GovernorWatch:
         root: Path = Path("/"),
         folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
+        saves: Callable[[], bool | None] = lambda: None,
     ) -> None:
-        self._policy, self._root, self._clock = policy, root, clock
+        self._policy, self._root, self._clock, self._saves = policy, root, clock, saves
         runtime = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
         self._folder = folder or (Path(runtime) if runtime else None)
         self._wish: Wish | None = None
@@ -58,7 +63,7 @@ class GovernorWatch:
         if self._clock() < self._next:
             return None
         self._next = self._clock() + WATCH_SECONDS
-        wish = wish_for(self._policy, self._root)
+        wish = wish_for(self._policy, self._root, saves=self._saves())
         if wish is not self._wish:
             self._wish, self._attempts = wish, 0
             self._leave(wish)

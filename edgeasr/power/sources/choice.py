@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edgeasr.errors import PowerSourceError
+from edgeasr.power import names
 from edgeasr.power.bus import BusProcess
 from edgeasr.power.firmware import gencmd
 from edgeasr.power.sources.boards import BOARDS
@@ -53,9 +54,9 @@ def open_source(options: SourceOptions, root: Path = Path("/")) -> Chosen | None
 
     Raises PowerSourceError where the source that the settings name cannot be opened.
     """
-    if options.source == "none":
+    if options.source == names.NONE:
         return None
-    if options.source == "auto":
+    if options.source == names.AUTO:
         return _find(options, root)
     if options.source in BOARDS:
         return open_board(options.source, options, root)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _CHARGING = {Status.CHARGING: True, Status.DISCHARGING: False, Status.NOT_CHARGING: False, Status.FULL: False}
 
 
-def report(snapshot: Snapshot) -> dict[str, Any] | None:
+def power_payload(snapshot: Snapshot) -> dict[str, Any] | None:
     """Return the payload; None where nothing tells anything of the supply."""
     if snapshot.source is None:
         return None
