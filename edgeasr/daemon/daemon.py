@@ -195,12 +195,8 @@ class Daemon:
                 notify(
                     "READY=1"
                 )  # it does what can be done, and boot need not wait for somebody with a microphone
-            if ready:
-                rooms.supply.start()
             operator.attend()
-            rooms.supervisor.look()
-            replaced = {"microphone": ear.replacements, "encoder": rooms.supervisor.replacements}
-            rooms.alarms.look(engine.settings.quality, replaced)
+            self._look_after(rooms, ready=ready)
             if self._reread and ready and not engine.loading:
                 self._reread = False
                 with reloading():
@@ -210,6 +206,14 @@ class Daemon:
                 watchdog.waiting(turns, ear.attempts if ear.is_open else turns)
             if time.monotonic() >= self._next_health and not engine.loading:
                 self._report(rooms)
+
+    def _look_after(self, rooms: _Rooms, *, ready: bool) -> None:
+        """Look after hardware and supply; the power room, which nothing waits for, starts when the daemon is ready."""
+        if ready:
+            rooms.supply.start()
+        rooms.supervisor.look()
+        replaced = {"microphone": rooms.ear.replacements, "encoder": rooms.supervisor.replacements}
+        rooms.alarms.look(rooms.engine.settings.quality, replaced)
 
     def _report(self, rooms: _Rooms) -> None:
         self._next_health = time.monotonic() + rooms.engine.settings.health.interval

@@ -123,6 +123,12 @@ class BatteryModel:
         if self.is_at_floor(reading) and self.charge is not None:
             self.charge = min(self.charge, 0.02)
 
+    def percent(self, reading: Reading) -> float | None:
+        """Return the charge to tell: the gauge's own where it deserves trust, else this model's."""
+        if reading.percent is not None and self.gauge_trusted and not self.is_at_floor(reading):
+            return reading.percent
+        return None if self.charge is None else 100.0 * self.charge
+
     def is_at_floor(self, reading: Reading) -> bool:
         """Whether the cells are so low under load that a board cuts off, whatever a gauge says."""
         if reading.volts is None or reading.status is Status.CHARGING:
@@ -191,8 +197,11 @@ class BatteryModel:
         stuck = abs(self._counted() - self._gauge_charge) > _STUCK_CHARGE
         contradicts = voltage is not None and abs(voltage[0] - gauge) > _CONTRADICTION + voltage[1]
         self.gauge_trusted = not (stuck or contradicts)
-        if self.gauge_trusted:
-            self._correct(gauge, _GAUGE_ERROR, seconds)
+        if not self.gauge_trusted:
+            return
+        if voltage is None and not self._wh:  # nothing else tells anything
+            self.charge, self._variance = gauge, _GAUGE_ERROR**2
+        self._correct(gauge, _GAUGE_ERROR, seconds)
 
     def _counted(self) -> float:
         return self._wh * self._inverse

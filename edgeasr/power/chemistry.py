@@ -44,6 +44,10 @@ class Curve:
         low, high = self.volts[below], self.volts[below + 1]
         return (below + (volts - low) / (high - low)) / (len(self.volts) - 1)
 
+    def cells(self, volts: float) -> int:
+        """Return how many cells in series a battery of so many volts has, most likely."""
+        return max(1, round(volts / self.open_circuit(0.5)))
+
     def slope(self, charge: float) -> float:
         """Return volts per whole charge around a state of charge; never zero."""
         step = 0.05

@@ -1,4 +1,4 @@
-"""Looks at the supply every few seconds, in a thread of its own, and keeps meter, battery, forecast and policy up to date.
+"""Looks at the supply every few seconds, in a thread of its own: meter, battery, forecast and policy stay up to date.
 
 Nothing that happens here holds up the daemon: a bus that hangs is killed, a source that fails is tried again with
 growing pauses, and what the last look said stands for no longer than it is true.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeasr.errors import PowerSourceError
 from edgeasr.power.battery import BatteryModel
+from edgeasr.power.chemistry import CURVES
 from edgeasr.power.firmware import Throttling, throttling
 from edgeasr.power.forecast import Forecast, Forecaster
 from edgeasr.power.history import HistoryFile, Sample
@@ -22,7 +23,7 @@ from edgeasr.power.ledger import Ledger, LedgerFile
 from edgeasr.power.meter import Activity, Energy, EnergyMeter, Work, drawn_watts
 from edgeasr.power.plausibility import Plausibility
 from edgeasr.power.policy import PowerPolicy, PowerState, Supply, Transition, on_battery
-from edgeasr.power.reading import Reading
+from edgeasr.power.reading import Reading, Status
 from edgeasr.power.sources.choice import Chosen, open_source
 from edgeasr.power.sources.estimate import PowerModel
 from edgeasr.worker import RestartBudget
@@ -98,8 +99,7 @@ class PowerMonitor:
         self._model = PowerModel(root, clock=clock)
         self._budget = RestartBudget(clock)
         self._chosen: Chosen | None = None
-        self._battery = BatteryModel(resistance=kept.resistance)
-        self._forecaster = Forecaster(self._battery)
+        self._model_battery(None)
         self._plausibility = Plausibility()
         self._next_try = self._next_save = self._next_record = clock()
         self._at: float | None = None
@@ -119,7 +119,7 @@ class PowerMonitor:
         while not self._stop.is_set():
             try:
                 self.look()
-            except Exception:  # no look may end the thread
+            except Exception:  # noqa: BLE001 - no look may end the thread
                 _LOG.exception("a look at the supply failed; the next one may do better")
             self._stop.wait(self._options.interval)
         self.close()
@@ -145,6 +145,8 @@ class PowerMonitor:
         reading = self._plausibility.check(self._read(now))
         seconds = 0.0 if self._at is None else max(0.0, now - self._at)
         self._at = now
+        if self._cells is None and reading.volts is not None and reading.status is not Status.UNKNOWN:
+            self._model_battery(CURVES[self._options.battery.chemistry].cells(reading.volts))
         complete = self._with_load(reading)
         self._meter.update(now, complete, self._work())
         self._note_jump(reading)
@@ -153,7 +155,7 @@ class PowerMonitor:
             self._forecaster.update(complete, seconds)
         forecast = self._forecaster.forecast()
         running = on_battery(reading)
-        charge = None if self._battery.charge is None else 100.0 * self._battery.charge
+        charge = self._battery.percent(reading)
         firmware = throttling(self._root)
         at_floor = self._battery.is_at_floor(reading)
         step = self._policy.update(now, Supply(charge, running, at_floor, forecast if running else None))
@@ -162,7 +164,7 @@ class PowerMonitor:
             reading=complete,
             energy=self._meter.energy(),
             charge=charge,
-            deviation=None if charge is None else 100.0 * self._battery.deviation,
+            deviation=None if self._battery.charge is None else 100.0 * self._battery.deviation,
             forecast=forecast if running else None,
             state=self._policy.state,
             firmware=firmware,
@@ -203,9 +205,14 @@ class PowerMonitor:
             return
         if self._chosen is None:
             return
-        declared = self._options.battery
-        cells = declared.cells or self._chosen.cells
+        cells = self._options.battery.cells or self._chosen.cells
         self._plausibility = Plausibility(cells)
+        self._model_battery(cells)
+
+    def _model_battery(self, cells: int | None) -> None:
+        """Begin a model; with None for the cells it is begun again once a voltage tells their number."""
+        declared = self._options.battery
+        self._cells = cells
         self._battery = BatteryModel(
             cells=cells or 1,
             chemistry=declared.chemistry,

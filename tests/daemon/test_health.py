@@ -32,16 +32,10 @@ def put(root: Path, name: str, text: str) -> None:
 
 @pytest.fixture
 def pi(tmp_path: Path) -> Path:
-    """Return the files of a Pi 5 with a PCIe Coral, on a battery, with a worker beside the daemon."""
+    """Return the files of a Pi 5 with a PCIe Coral, with a worker beside the daemon."""
     put(tmp_path, "sys/class/thermal/thermal_zone0/temp", "61234\n")
     put(tmp_path, "sys/class/apex/apex_0/temp", "70500\n")
     put(tmp_path, "sys/devices/platform/soc/soc:firmware/get_throttled", "50004\n")
-    put(tmp_path, "sys/class/power_supply/AC/type", "Mains\n")
-    mouse = ("type", "Battery"), ("scope", "Device"), ("status", "Discharging"), ("capacity", "3")
-    for name, text in mouse:
-        put(tmp_path, f"sys/class/power_supply/A_MOUSE/{name}", f"{text}\n")
-    for name, text in (("type", "Battery"), ("status", "Discharging"), ("capacity", "17")):
-        put(tmp_path, f"sys/class/power_supply/BAT0/{name}", f"{text}\n")
     put(tmp_path, "proc/self/smaps_rollup", "Rss: 9 kB\nPss:              90000 kB\n")
     put(tmp_path, "proc/self/task/77/children", "78 79 ")
     put(tmp_path, "proc/78/smaps_rollup", "Pss: 20000 kB\n")
@@ -54,12 +48,9 @@ def test_sensors_of_a_machine(pi: Path) -> None:
     assert sensors.temperatures() == {"soc": 61.234, "apex": 70.5}
     assert sensors.throttling() == 0x50004
     assert sensors.is_throttled()
-    assert sensors.battery_percent() == 17.0
     assert sensors.memory_bytes() >= 110_000 * 1024 + 100 * 4096
     put(pi, "sys/devices/platform/soc/soc:firmware/get_throttled", "50000\n")
-    put(pi, "sys/class/power_supply/BAT0/status", "Charging\n")
     assert not sensors.is_throttled()
-    assert sensors.battery_percent() is None
 
 
 def test_cpu_time_counts_the_processes_below_and_those_that_have_ended() -> None:
@@ -79,7 +70,7 @@ def test_cpu_time_counts_the_processes_below_and_those_that_have_ended() -> None
 
 def test_a_machine_without_sensors(tmp_path: Path) -> None:
     sensors = Sensors(tmp_path)
-    assert (sensors.temperatures(), sensors.throttling(), sensors.battery_percent()) == ({}, None, None)
+    assert (sensors.temperatures(), sensors.throttling()) == ({}, None)
     assert not sensors.is_throttled()
     assert sensors.memory_bytes() == 0
     assert Sensors().memory_bytes() > 1_000_000

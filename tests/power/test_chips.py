@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from registers import Chip, memory
 
 from edgeasr.power.plausibility import Plausibility
 from edgeasr.power.reading import Reading, Status
@@ -10,8 +11,6 @@ from edgeasr.power.sources.boards import BOARDS
 from edgeasr.power.sources.chips import board, open_chip
 from edgeasr.power.sources.ina import Ina226, Ina3221, Shunt, decode_ina219
 from edgeasr.power.sources.max1704x import Max1704x
-
-from .registers import Chip, memory
 
 
 def read(name: str, chip: Chip, **options: float) -> Reading:

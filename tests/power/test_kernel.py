@@ -6,13 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from trees import MAX17040, SBS, THINKPAD, put, supply
 
 from edgeasr.power.plausibility import Plausibility
 from edgeasr.power.reading import Status
 from edgeasr.power.sources.hwmon import HwmonMonitor
 from edgeasr.power.sources.kernel import KernelSupply, external_supply
-
-from .trees import MAX17040, SBS, THINKPAD, put, supply
 
 if TYPE_CHECKING:
     from pathlib import Path
