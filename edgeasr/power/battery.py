@@ -40,7 +40,11 @@ _METER_ERROR: Final = 0.03  # of measured energy
 _MODEL_ERROR: Final = 0.3  # of energy that is only estimated
 _WANDER: Final = 0.01 / _HOUR  # of the charge a second, squared: what nothing here explains
 _STUCK_CHARGE: Final = 0.04  # energy that may flow while a gauge stands still
-_CONTRADICTION: Final = 0.12
+_CONTRADICTION: Final = 0.3  # a gauge that counts knows the middle better than any curve …
+_END_CONTRADICTION: Final = 0.12  # … but gauges that say empty or full are wrong most often
+_EXCHANGED: Final = 0.15  # of charge by which gauge and voltage both contradict the count …
+_EXCHANGED_LOOKS: Final = 3  # … so many times in a row: another battery, or one charged elsewhere
+_ENDS: Final = (0.05, 0.95)
 _CAPACITIES: Final = (0.3, 1.5)  # of the declared one
 _KNOWN: Final = 0.25  # relative deviation up to which a capacity may serve a forecast
 _UNKNOWN_CHARGE: Final = 0.25  # standard deviation to begin with
@@ -70,6 +74,7 @@ class BatteryModel:
         self._wh = 0.0  # into the battery since the start
         self._before: tuple[float, float] | None = None  # volts, amps
         self._slow_amps = 0.0
+        self._contradicted = 0
         self._gauge: float | None = None
         self._gauge_charge = 0.0
 
@@ -195,13 +200,27 @@ class BatteryModel:
         if gauge != self._gauge:
             self._gauge, self._gauge_charge = gauge, self._counted()
         stuck = abs(self._counted() - self._gauge_charge) > _STUCK_CHARGE
-        contradicts = voltage is not None and abs(voltage[0] - gauge) > _CONTRADICTION + voltage[1]
+        at_end = not _ENDS[0] < gauge < _ENDS[1]
+        allowed = _END_CONTRADICTION if at_end else _CONTRADICTION
+        contradicts = voltage is not None and abs(voltage[0] - gauge) > allowed + voltage[1]
         self.gauge_trusted = not (stuck or contradicts)
         if not self.gauge_trusted:
             return
+        if voltage is not None:
+            self._note_exchange(gauge, voltage)
         if voltage is None and not self._wh:  # nothing else tells anything
             self.charge, self._variance = gauge, _GAUGE_ERROR**2
         self._correct(gauge, _GAUGE_ERROR, seconds)
+
+    def _note_exchange(self, gauge: float, voltage: tuple[float, float]) -> None:
+        """Begin anew where gauge and voltage agree that the battery is not the one that was counted."""
+        assert self.charge is not None  # noqa: S101 - the caller looks
+        off = (gauge - self.charge, voltage[0] - self.charge)
+        both = off[0] * off[1] > 0.0 and min(map(abs, off)) > _EXCHANGED + 2.0 * self.deviation
+        self._contradicted = self._contradicted + 1 if both else 0
+        if self._contradicted >= _EXCHANGED_LOOKS:
+            self._contradicted = 0
+            self.charge, self._variance, self._shared = gauge, _GAUGE_ERROR**2, 0.0
 
     def _counted(self) -> float:
         return self._wh * self._inverse
