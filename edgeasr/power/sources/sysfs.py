@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import TYPE_CHECKING, Final
+
+from edgeasr.safefile import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,17 +15,9 @@ _LONGEST: Final = 4096
 def text(file: Path) -> str | None:
     """Return a file's text without white space around it; never waits, as a FIFO would make it."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return os.read(descriptor, _LONGEST).decode("ascii").strip()
+        return read_bytes(file, _LONGEST).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    finally:
-        os.close(descriptor)
 
 
 def number(file: Path, base: int = 10) -> int | None:
