@@ -130,8 +130,8 @@ class PowerMonitor:
 
     def close(self) -> None:
         """Keep what was counted and let go of the source."""
-        self._save()
         if self._chosen is not None:
+            self._save()
             self._chosen.close()
             self._chosen = None
 
@@ -249,6 +249,8 @@ class PowerMonitor:
             )
 
     def _keep(self, now: float) -> None:
+        if self._snapshot.source is None:
+            return  # a machine of which nothing is known leaves nothing behind
         if now >= self._next_record:
             self._next_record = now + _RECORD_SECONDS
             snapshot = self._snapshot

@@ -52,10 +52,13 @@ class Machine:
         self.heard.append(name)
         self.messages.append(message)
 
-    def look(self, seconds: float = 10.0, times: int = 1) -> dict[str, Any]:
+    def look_only(self, seconds: float = 10.0, times: int = 1) -> None:
         for _ in range(times):
             self.now += seconds
             self.monitor.look()
+
+    def look(self, seconds: float = 10.0, times: int = 1) -> dict[str, Any]:
+        self.look_only(seconds, times)
         values = power_payload(self.monitor.snapshot)
         assert values is not None
         strict(SchemaName.POWER).validate(json.loads(json.dumps(values)))
@@ -84,8 +87,10 @@ def test_a_battery_that_is_discharged(machine: Machine) -> None:
 
 
 def test_a_machine_without_any_of_it_says_nothing(machine: Machine) -> None:
-    machine.monitor.look()
+    machine.look_only(times=40)
     assert power_payload(machine.monitor.snapshot) is None
+    machine.monitor.close()
+    assert list(machine.state.iterdir()) == [], "and leaves nothing behind"
 
 
 def test_a_pi_without_a_battery_is_estimated_and_says_so(tmp_path: Path) -> None:
@@ -127,7 +132,7 @@ def test_a_battery_that_runs_down_is_told_step_by_step(machine: Machine) -> None
 
 def test_a_declared_board_whose_bus_is_missing_is_told_once_and_tried_again(tmp_path: Path) -> None:
     machine = Machine(tmp_path, PowerOptions(SourceOptions("pisugar3", bus=7)))
-    machine.look(times=10)
+    machine.look_only(times=10)
     assert machine.heard == ["power_source_lost"]
     assert "I2C bus 7" in machine.messages[0]
     assert "edgeasr power probe" in machine.messages[0]
@@ -141,7 +146,8 @@ def test_a_damaged_ledger_and_a_full_disk_are_told(tmp_path: Path) -> None:
     assert machine.heard == ["power_ledger_damaged"]
     (tmp_path / "state/power.json").unlink()
     (tmp_path / "state/power.ring").mkdir()
-    machine.monitor.look()
+    supply(tmp_path, "sbs-1-000b", **SBS)
+    machine.look()
     assert machine.heard[1:] == ["power_history_failed"]
 
 
