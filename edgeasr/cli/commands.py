@@ -51,6 +51,7 @@ GROUPS: Final = {
     "Look after it": (
         Command("status", "ask the broker how a device is", "edgeasr.cli.status"),
         Command("power", "watch supply, battery and energy", "edgeasr.cli.power"),
+        Command("outbox", "see, export or resend finals that could not be sent", "edgeasr.cli.outbox"),
         Command("doctor", "find what is wrong here, and the mend", "edgeasr.cli.doctor"),
     ),
     "Try and measure": (

@@ -18,7 +18,14 @@ _PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code (sqlite.o
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # The disk or the memory refuses, for now or for good; the file itself may be as sound as ever.
 _REFUSED: Final = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM}
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+    }
 )
 # These say of what was read that it is not what was written, or that it can no longer be read.
 _UNREADABLE: Final = frozenset(
@@ -42,7 +49,7 @@ _NO_PLACE: Final = frozenset(
         errno.ENAMETOOLONG,
     }
 )
-_LOG_PAGES: Final = 256  # checkpoint each mebibyte, so that the log stays small on a small disk
+_LOG_PAGES: Final = 64  # checkpoint each quarter of a mebibyte, so that the log stays small on a small disk
 _PATIENCE: Final = 2.0  # seconds for a backup to be done with the file when the outbox is opened
 _PATIENCE_LATER: Final = 0.1  # … and when it is tried again: a final may be waiting to be kept
 
@@ -201,9 +208,20 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     if "boots" not in names:
         with contextlib.suppress(sqlite3.OperationalError):  # as long as the disk is full
             database.execute(BOOTS)
+    _check_writable(database)
     verdict = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != b"ok":
         raise DamageError(" ".join(str(verdict, "utf-8", "replace").split()))
+
+
+def _check_writable(database: sqlite3.Connection) -> None:
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_READONLY:  # which only its header says
+            raise DamageError(str(error)) from None
+        raise
 
 
 def _columns(database: sqlite3.Connection, table: str = "finals") -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def read(path: Path) -> list[Row]:
         size = _page_size(file)
         log = Log(raw_log, size)
         pages = _Pages(file, size, log.latest)
-        rows = [row for number in range(1, pages.count + 1) for row in pages.rows(number)]
+        rows = [row for number in pages.numbers() for row in pages.rows(number)]
         return _merge(rows, _orphans(file, size, log))
 
 
@@ -102,10 +102,12 @@ class _Pages:
 
     def __init__(self, file: RawFile, size: int, latest: dict[int, bytes]) -> None:
         self._file, self._size, self._latest = file, size, latest
-        self.count = -(-file.size // size)
-        # The log's own numbers are bounded too: a broken one must not make billions.
-        self.count = max([self.count, *(one for one in latest if one <= self.count + len(latest))])
+        self._on_file = -(-file.size // size)
         self._free = self._free_pages()
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of all pages."""
+        return sorted({*range(1, self._on_file + 1), *self._latest})
 
     def rows(self, number: int) -> Iterable[Row]:
         """Return a page's rows; none where it is free, or something else than a table's leaf."""
@@ -130,17 +132,21 @@ class _Pages:
             return self._latest[number]
         return self._file.read((number - 1) * self._size, self._size)
 
+    def _has(self, number: int) -> bool:
+        """Whether there is such a page, other than the first."""
+        return number > 1 and (number <= self._on_file or number in self._latest)
+
     def _free_pages(self) -> set[int]:
         """Return which pages hold nothing but what was deleted, as far as their list goes."""
         free: set[int] = set()
         number = int.from_bytes(self._page(1)[32:36], "big")
-        while 1 < number <= self.count and number not in free:
+        while self._has(number) and number not in free:
             page = self._page(number)
             following, count = struct.unpack_from(">II", page)
             if count > self._size // 4 - 2:
                 break
             leaves = struct.unpack_from(f">{count}I", page, 8)
-            if any(not 1 < leaf <= self.count for leaf in leaves):
+            if not all(map(self._has, leaves)):
                 break
             free.update((number, *leaves))
             number = following
@@ -161,7 +167,7 @@ class _Pages:
         if kind == _INDEX_LEAF:
             return True
         children = [page[at : at + 4] for at in (*cells, start + 8)]
-        return all(1 < int.from_bytes(child, "big") <= self.count for child in children)
+        return all(self._has(int.from_bytes(child, "big")) for child in children)
 
     def _leaf(self, page: bytes, start: int) -> tuple[list[Row], list[Row]]:
         """Return a leaf's rows, and what is left of those that are broken."""
@@ -229,7 +235,7 @@ class _Pages:
 
     def _overflow(self, number: int, length: int) -> bytes:
         found: list[bytes] = []
-        while 1 < number <= self.count and length > 0 and len(found) < self.count:
+        while self._has(number) and length > 0:
             page = self._page(number)
             found.append(page[4 : 4 + length])
             number, length = int.from_bytes(page[:4], "big"), length - self._size + 4

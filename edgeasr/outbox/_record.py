@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = 8
 _COLUMNS_BEFORE: Final = 7  # versions that knew no check
-_LONGEST: Final = 1 << 28
+_LONGEST: Final = 1 << 25
 _LONGEST_WRECK: Final = 1 << 16
 _INTEGERS: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # serial type → bytes
 _NO_CHECK: Final = -1  # of a row whose end is missing; no content has it

@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from edgeasr.outbox import _age, _database
 from edgeasr.outbox._database import UnavailableError, judging, transaction
 from edgeasr.outbox.entry import DamagedRowError, checksum, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     from edgeasr import settings
     from edgeasr.outbox.entry import Entry, Row
+
+T = TypeVar("T")
 
 _ALL: Final = 1 << 62
 _ROWS_CHECKED: Final = 200  # rows of an earlier version that get a check in one go
 _SELECT: Final = (
     "SELECT seq, id, topic, payload, created, boot, uptime, {check} FROM finals {which} ORDER BY seq LIMIT ?"
 )
-_TOTALS: Final = "SELECT count(*), total(length(payload)), coalesce(max(seq), 0) FROM finals"
+_TOTALS: Final = "SELECT count(*), total(length(payload)), coalesce(max(seq), 0), count({check}) FROM finals"
 _SIZE: Final = "SELECT length(payload) FROM finals WHERE id = ?"
 _DELETE: Final = "DELETE FROM finals WHERE id = ?"
 _FIRST: Final = "SELECT seq, length(payload), boot, uptime FROM finals ORDER BY seq LIMIT 1"
@@ -46,8 +48,11 @@ class Store:
         try:
             with judging():
                 self._has_check = _database.has_check(self.database)
-                self.count, size, self.highest = self.database.execute(_TOTALS).fetchone()
+                totals = _TOTALS.format(check=self._check)
+                self.count, size, self.highest, checked = self.database.execute(totals).fetchone()
                 self.size = int(size)
+                self._unchecked_from = 0 if checked < self.count else self.highest  # a seq
+                self._unchecked_to = self.highest
                 self._began = self._note_boot()
         except BaseException:
             self.close()
@@ -89,8 +94,25 @@ class Store:
             found = self.database.execute(_SIZE, (event_id,)).fetchone()
             return None if found is None else int(found[0])
 
-    def save(self, entries: Iterable[Entry], gone: Iterable[str], how: settings.Outbox) -> int:
+    def save(self, entries: Collection[Entry], gone: Collection[str], how: settings.Outbox) -> int:
         """Delete what is gone, write entries, through to the disk; return how many the bounds cost."""
+        return self._squeezed(lambda: self._save(entries, gone, how))
+
+    def delete(self, gone: Collection[str]) -> None:
+        """Delete rows by id; losing that to a power cut only means that they are sent once more."""
+        self._squeezed(lambda: self._delete_all(gone))
+
+    def _squeezed(self, work: Callable[[], T]) -> T:
+        """Do work; on a full disk again when the log can begin anew, and when it has given back its room."""
+        for how in ("PASSIVE", "TRUNCATE"):
+            try:
+                return work()
+            except UnavailableError:
+                with contextlib.suppress(sqlite3.Error):
+                    self.database.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
+        return work()
+
+    def _save(self, entries: Collection[Entry], gone: Collection[str], how: settings.Outbox) -> int:
         uptime = _age.uptime()
         count, size, highest = self.count, self.size, self.highest
         with judging():
@@ -114,8 +136,7 @@ class Store:
         self.count, self.size, self.highest = count, size, highest
         return dropped
 
-    def delete(self, gone: Iterable[str]) -> None:
-        """Delete rows by id; losing that to a power cut only means that they are sent once more."""
+    def _delete_all(self, gone: Collection[str]) -> None:
         count, size = self.count, self.size
         with judging():
             self.database.execute("PRAGMA synchronous = NORMAL")
@@ -140,23 +161,30 @@ class Store:
 
     def add_checks(self) -> None:
         """Give a check to some rows of an earlier version that have none, where they can be finals."""
+        if self._unchecked_from >= self._unchecked_to:
+            return
+        rows = self.rows(self._unchecked_from, _ROWS_CHECKED)
         with judging():
             self._allow_checks()
-            rows = self.database.execute(self._select("WHERE check_sum IS NULL"), (_ROWS_CHECKED,)).fetchall()
             with transaction(self.database):
-                for entry in _sound(rows):
+                for entry in _sound(row for row in rows if row[7] is None):
                     self.database.execute(
                         "UPDATE finals SET check_sum = ? WHERE seq = ?",
                         (checksum(entry.id, entry.topic, entry.payload), entry.seq),
                     )
+        self._unchecked_from = rows[-1][0] if rows else self._unchecked_to
 
     def _allow_checks(self) -> None:
         if not self._has_check:
             _database.add_check(self.database)
             self._has_check = True
 
+    @property
+    def _check(self) -> str:
+        return "check_sum" if self._has_check else "NULL"
+
     def _select(self, which: str) -> str:
-        return _SELECT.format(check="check_sum" if self._has_check else "NULL", which=which)
+        return _SELECT.format(check=self._check, which=which)
 
     def _delete(self, event_id: str) -> tuple[int, int]:
         """Delete a row; return how many those were, and of how many bytes."""

@@ -106,7 +106,7 @@ class Herald:
             Incident(
                 IncidentKind.SET_ASIDE,
                 f"final {event_id} cannot be sent and is set aside{others}: {reason}; "
-                "`edgeasr outbox list` shows it, `edgeasr outbox retry` sends it once more",
+                "`edgeasr outbox list` shows all of these, `edgeasr outbox retry` sends them once more",
                 {"id": event_id, "finals": count, "reason": reason},
             )
         )

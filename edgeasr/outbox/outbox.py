@@ -210,7 +210,9 @@ class Outbox:
     def _keep_remains(self, row: Row, reason: str) -> bool:
         """Keep what is left of a row that cannot be a final; False where the disk does not take that."""
         _, event_id, topic, payload, created, *_ = row
-        letter = DeadLetter(_text(event_id), _text(topic), payload, created, reason, time.time())
+        letter = DeadLetter(
+            _text(event_id), _text(topic), payload, created, reason, time.time(), is_damaged=True
+        )
         self._herald.set_aside(str(letter.id), reason)
         try:
             self._lost += self._dead_letters.add(letter)
@@ -245,10 +247,10 @@ class Outbox:
         """Let those dead letters wait again that somebody wants to be sent once more."""
         try:
             for letter in self._dead_letters.wanted():
-                if isinstance(letter.id, str) and isinstance(letter.topic, str):
-                    payload = letter.payload if isinstance(letter.payload, bytes) else b""
-                    self._keep(letter.id, letter.topic, payload)
-                    self._dead_letters.remove(letter.id)
+                event_id, topic, payload = letter.id, letter.topic, letter.payload
+                if isinstance(event_id, str) and isinstance(topic, str) and isinstance(payload, bytes):
+                    self._keep(event_id, topic, payload)
+                    self._dead_letters.remove(event_id)
         except TransientError as error:
             log.warning("%s", error)
 

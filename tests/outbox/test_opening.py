@@ -1,0 +1,214 @@
+"""An outbox that cannot be had at the start, or that goes away later."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import wait_for
+from outbox_disk import TOPIC, database_of, fill_outbox, ids, remount
+
+from edgeasr import settings
+from edgeasr.errors import TransientError, UsageError
+from edgeasr.outbox import Incident, IncidentKind, Outbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = [f"old-{number}" for number in range(10)]
+
+
+def test_a_read_only_disk_is_read_and_taken_when_it_can_be_written(disk: Path) -> None:
+    path = disk / "outbox.sqlite"
+    fill_outbox(path, NAMES)
+    told: list[Incident] = []
+    saved: list[bool] = []
+    remount(disk, "ro")
+    with Outbox(settings.Outbox(path=path), told.append, lambda: saved.append(True)) as outbox:
+        assert [one.kind for one in told] == [IncidentKind.UNSAVED]
+        assert "read-only" in told[0].message.lower()
+        with pytest.raises(TransientError, match="remount,rw"):
+            outbox.put("new", TOPIC, b"x")
+        assert ids(outbox) == [*NAMES, "new"]
+        outbox.acknowledge("old-0")
+        outbox.acknowledge("old-5")
+        left = [name for name in [*NAMES, "new"] if name not in ("old-0", "old-5")]
+        assert ids(outbox) == left
+        assert len(outbox) == len(left)
+        assert not saved
+        remount(disk, "rw")
+        outbox.save()
+        assert saved == [True]
+        assert outbox.unsaved == 0
+        assert ids(outbox) == left
+        assert len(outbox) == len(left)
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == left
+
+
+def test_a_disk_that_becomes_read_only_while_it_runs(disk: Path) -> None:
+    path = disk / "outbox.sqlite"
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        for name in NAMES:
+            outbox.put(name, TOPIC, b"x")
+        # The kernel itself remounts a disk with faults; we may not while a file on it is open for writing.
+        database_of(outbox).execute("PRAGMA query_only = ON")
+        with pytest.raises(TransientError):
+            outbox.put("new", TOPIC, b"x")
+        outbox.acknowledge("old-0")
+        assert ids(outbox) == [*NAMES[1:], "new"]
+
+
+_HOLD = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute(sys.argv[2])
+database.execute("SELECT count(*) FROM finals").fetchone()
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", ["BEGIN", "BEGIN EXCLUSIVE"], ids=["reads", "writes"])
+def test_another_program_has_the_file_at_the_start(path: Path, how: str) -> None:
+    fill_outbox(path, NAMES)
+    told: list[Incident] = []
+    command = [sys.executable, "-c", _HOLD, str(path), how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            with Outbox(settings.Outbox(path=path), told.append) as outbox:
+                assert [one.kind for one in told] == [IncidentKind.UNSAVED]
+                assert "another program is using it" in told[0].message
+                with pytest.raises(TransientError, match="wait for it or stop it"):
+                    outbox.put("new", TOPIC, b"x")
+                assert ids(outbox) == [*NAMES, "new"]
+                outbox.acknowledge("old-3")
+                holder.kill()
+                holder.wait()
+                outbox.save()
+                assert outbox.unsaved == 0
+                assert ids(outbox) == [*(name for name in NAMES if name != "old-3"), "new"]
+        finally:
+            holder.kill()
+
+
+def test_another_program_has_the_file_until_the_end(path: Path) -> None:
+    fill_outbox(path, NAMES)
+    with sqlite3.connect(path, isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM finals").fetchone()
+        with Outbox(settings.Outbox(path=path)) as outbox:
+            with pytest.raises(TransientError):
+                outbox.put("new", TOPIC, b"x")
+            outbox.acknowledge("old-3")
+    reader.close()
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == [*(name for name in NAMES if name != "old-3"), "new"]
+
+
+def test_the_other_daemon_is_named(path: Path) -> None:
+    with (
+        Outbox(settings.Outbox(path=path)),
+        pytest.raises(UsageError, match=rf"in use by another edgeasr \(process {os.getpid()}\)"),
+    ):
+        Outbox(settings.Outbox(path=path))
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == []
+
+
+@pytest.mark.parametrize("what", ["file", "log", "file and log", "folder", "another file"])
+def test_the_file_is_deleted_under_the_process(path: Path, what: str) -> None:
+    told: list[Incident] = []
+    fill_outbox(path, NAMES)
+    with Outbox(settings.Outbox(path=path), told.append) as outbox:
+        outbox.put("before", TOPIC, b"x")
+        outbox.acknowledge("old-0")
+        log = path.with_name("outbox.sqlite-wal")
+        if "file" in what:
+            path.unlink()
+        if "log" in what:
+            log.unlink()
+        if what == "folder":
+            shutil.rmtree(path.parent)
+        if what == "another file":
+            other = path.parent / "other/outbox.sqlite"
+            fill_outbox(other, ["of another"])
+            other.rename(path)
+        outbox.save()
+        assert [one.kind for one in told] == [IncidentKind.DELETED]
+        outbox.put("after", TOPIC, b"x")
+        expected = [*NAMES[1:], "before", "after"]
+        assert set(ids(outbox)) == {*expected, *(["of another"] if what == "another file" else [])}
+        assert len(told) == 1
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert [name for name in ids(outbox) if name != "of another"] == expected
+
+
+_CORRUPT = """
+import os, sys
+from pathlib import Path
+from edgeasr import settings
+from edgeasr.outbox import Outbox
+Outbox(settings.Outbox(path=Path(sys.argv[1])))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_is_rescued_is_on_the_disk_before_anything_else_happens(path: Path) -> None:
+    names = [f"{number:02}" for number in range(43)]
+    fill_outbox(path, names, 500)
+    data = bytearray(path.read_bytes())
+    data[100] ^= 4  # the schema's page says to be of another kind
+    path.write_bytes(data)
+    ended = subprocess.run([sys.executable, "-c", _CORRUPT, str(path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert path.with_name("outbox.sqlite.corrupt").exists()
+    told: list[Incident] = []
+    with Outbox(settings.Outbox(path=path), told.append) as outbox:
+        assert ids(outbox) == names
+    assert not told
+
+
+@pytest.mark.parametrize("step", ["made", "moved"])
+def test_a_power_cut_in_the_middle_of_a_rescue(path: Path, step: str) -> None:
+    fill_outbox(path, NAMES)
+    shutil.copy(path, path.with_name("outbox.sqlite.rescued"))
+    path.write_bytes(os.urandom(9000))
+    path.with_name("outbox.sqlite-wal").write_bytes(os.urandom(9000))
+    if step == "moved":
+        path.rename(path.with_name("outbox.sqlite.corrupt"))
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == NAMES
+
+
+def test_a_half_made_rescue_is_begun_anew(path: Path) -> None:
+    fill_outbox(path, NAMES)
+    path.with_name("outbox.sqlite.rescuing").write_bytes(os.urandom(9000))
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == NAMES
+    assert not path.with_name("outbox.sqlite.rescuing").exists()
+
+
+def test_a_lock_is_waited_for_a_little(path: Path) -> None:
+    fill_outbox(path, NAMES)
+    code = (
+        "import sys,time; from pathlib import Path; from edgeasr import settings; from edgeasr.outbox import Outbox;"
+        "outbox = Outbox(settings.Outbox(path=Path(sys.argv[1]))); print('held', flush=True); time.sleep(0.3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as leaving:
+        assert leaving.stdout is not None
+        assert leaving.stdout.readline() == b"held\n"
+        began = time.monotonic()
+        with Outbox(settings.Outbox(path=path)) as outbox:
+            assert ids(outbox) == NAMES
+            assert time.monotonic() > began
+        wait_for(lambda: leaving.poll() is not None, "its end")
