@@ -47,6 +47,7 @@ GROUPS: Final = {
         Command("devices", "list microphones", "edgeasr.cli.devices"),
         Command("models", "list, fetch and verify model bundles", "edgeasr.cli.models"),
         Command("config", "show and check the configuration", "edgeasr.cli.config"),
+        Command("completion", "let the shell complete commands and options", "edgeasr.manual.cli"),
     ),
     "Look after it": (
         Command("status", "ask the broker how a device is", "edgeasr.cli.status"),

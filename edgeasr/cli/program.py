@@ -18,6 +18,9 @@ from edgeasr.errors import EdgeasrError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from edgeasr.cli.commands import Command
+    from edgeasr.cli.parser import Parser
+
 INTERRUPTED: Final = 130  # as a shell reports SIGINT
 BROKEN_PIPE: Final = 141  # and SIGPIPE
 
@@ -40,8 +43,9 @@ Examples:
   edgeasr tail --host broker.local            what all devices hear, live
   edgeasr config check && sudo systemctl restart edgeasr
 
-Exit status: 0 done; 1 something failed; 2 wrong usage or configuration; 130 interrupted.
+Exit status: {status}
 """
+EXIT_STATUS: Final = "0 done; 1 something failed; 2 wrong usage or configuration; 130 interrupted."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,17 +92,23 @@ def _run(argv: list[str]) -> int:
     if name.startswith("-"):
         raise UsageError(f"the first argument is a command, not {name}; `edgeasr --help` lists them")
     command = find(name)
-    from edgeasr.cli.parser import Parser  # noqa: PLC0415  argparse and settings are not for `--help`
-
-    module = command.load()
-    parser = Parser(prog=f"edgeasr {name}", description=f"{command.summary[0].upper()}{command.summary[1:]}.")
-    module.add_arguments(parser)
+    parser = parser_of(command)
     try:
         args = parser.arguments(rest)
     except SystemExit as done:  # argparse printed the help
         return int(done.code or 0)
     with _interruptible():
-        return module.main(args)
+        return command.load().main(args)
+
+
+def parser_of(command: Command) -> Parser:
+    """Return the parser of a command's arguments; imports its module."""
+    from edgeasr.cli.parser import Parser  # noqa: PLC0415  argparse and settings are not for `--help`
+
+    summary = f"{command.summary[0].upper()}{command.summary[1:]}."
+    parser = Parser(prog=f"edgeasr {command.name}", description=summary)
+    command.load().add_arguments(parser)
+    return parser
 
 
 @contextlib.contextmanager
@@ -119,7 +129,7 @@ def _help() -> str:
         "\n".join([f"{title}:", *(f"  {command.name:<12}  {command.summary}" for command in commands)])
         for title, commands in GROUPS.items()
     ]
-    return _HELP.format(commands="\n\n".join(groups))
+    return _HELP.format(commands="\n\n".join(groups), status=EXIT_STATUS)
 
 
 def _is_output(error: OSError) -> bool:

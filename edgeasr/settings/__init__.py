@@ -2,7 +2,7 @@
 
 from edgeasr.settings.changes import adopt, changed
 from edgeasr.settings.dump import dump
-from edgeasr.settings.load import Loaded, load
+from edgeasr.settings.load import Loaded, load, setting_names
 from edgeasr.settings.power import BatteryChemistry, Power
 from edgeasr.settings.secret import Credentials, credentials, secret_path
 from edgeasr.settings.sections import (
@@ -75,6 +75,7 @@ __all__ = [
     "load",
     "may_write",
     "secret_path",
+    "setting_names",
     "state_home",
     "state_notice",
     "user_words",

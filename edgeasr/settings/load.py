@@ -107,6 +107,11 @@ def load(
     return Loaded(settings, layers.origins, named, overlooked(environ))
 
 
+def setting_names() -> tuple[str, ...]:
+    """Return the dotted names of all settings, in order of declaration."""
+    return tuple(leaves(Settings))
+
+
 def _default_files(root: Path) -> list[Path]:
     folder = root / "etc/edgeasr"
     main = folder / "edgeasr.toml"
