@@ -96,7 +96,7 @@ def test_only_the_devices_of_its_trade_are_allowed() -> None:
     used = settings_of("edgeasr.service")
     assert used["DevicePolicy"] == ["closed"]
     assert {value.split()[0] for value in used["DeviceAllow"]} == {
-        *("char-alsa", "char-usb_device", "char-apex", "/dev/apex_0", "char-i2c")
+        *("char-alsa", "char-usb_device", "char-apex", "/dev/apex_0", "char-i2c", "/dev/vcio")
     }
 
 

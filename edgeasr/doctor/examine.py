@@ -44,6 +44,7 @@ CHECKS: Final = (
     Check(Area.CLOCK, "edgeasr.doctor.clock"),
     Check(Area.GOVERNOR, "edgeasr.doctor.governor"),
     Check(Area.POWER, "edgeasr.doctor.power"),
+    Check(Area.POWER, "edgeasr.doctor.supply"),
     Check(Area.MEMORY, "edgeasr.doctor.memory"),
     Check(Area.KERNEL, "edgeasr.doctor.kernel"),
 )

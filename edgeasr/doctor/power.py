@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgeasr.doctor.finding import Area, Finding, Level
+from edgeasr.power.firmware import PLACES, throttling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgeasr.doctor.machine import Machine
 
-_BITS = "sys/devices/platform/soc/soc:firmware/get_throttled"
+_MODEL = "proc/device-tree/model"
 _TEMPERATURE = "sys/class/thermal/thermal_zone0/temp"
 _HOT = 80.0  # degrees Celsius, from which a Pi lowers its clock rate
 _SUPPLY = "use the supply made for this board, a short cable, and a powered hub for USB devices"
@@ -39,12 +40,9 @@ def check(machine: Machine) -> Iterator[Finding]:
 
 
 def _throttling(machine: Machine) -> Iterator[Finding]:
-    if machine.read(_BITS) is None:
-        yield Finding(Area.POWER, Level.OK, "no firmware of a Raspberry Pi watches the supply here")
-        return
-    bits = machine.number(_BITS, 16)
-    if bits is None:
-        text = (machine.read(_BITS) or "nothing")[:20]
+    place = next((place for place in PLACES if machine.read(place) is not None), None)
+    if place is not None and machine.number(place, 16) is None:
+        text = (machine.read(place) or "nothing")[:20]
         yield Finding(
             Area.POWER,
             Level.WARNING,
@@ -52,10 +50,32 @@ def _throttling(machine: Machine) -> Iterator[Finding]:
             "update the firmware: `sudo apt-get full-upgrade`",
         )
         return
-    if not bits:
+    told = throttling(machine.root, ask=machine.live)
+    if told.bits is None and told.alarm is None:
+        yield _unwatched(machine)
+        return
+    if told.alarm:
+        yield Finding(Area.POWER, Level.WARNING, "the supply's voltage is too low right now", _SUPPLY)
+    if told.bits is None:
+        if not told.alarm:
+            text = "the voltage monitor raises no alarm; whether the clock is throttled is not known"
+            yield Finding(Area.POWER, Level.OK, text)
+        return
+    if not told.bits and not told.alarm:
         yield Finding(Area.POWER, Level.OK, "no under-voltage and no throttling since boot")
     for bit, (meaning, mend) in _MEANINGS.items():
-        if bits >> bit & 1:
+        if told.bits >> bit & 1:
             yield Finding(Area.POWER, Level.WARNING, f"{meaning} right now", mend)
-        elif bits >> bit + _SINCE_BOOT & 1:
+        elif told.bits >> bit + _SINCE_BOOT & 1:
             yield Finding(Area.POWER, Level.NOTE, f"since boot, though not now: {meaning}", mend)
+
+
+def _unwatched(machine: Machine) -> Finding:
+    if "Raspberry Pi" in (machine.read(_MODEL) or ""):
+        return Finding(
+            Area.POWER,
+            Level.NOTE,
+            "whether the supply's voltage is high enough is not known here",
+            "let the service's user into the group video, which may ask the firmware through /dev/vcio",
+        )
+    return Finding(Area.POWER, Level.OK, "no firmware of a Raspberry Pi watches the supply here")

@@ -20,7 +20,7 @@ from edgeasr.power.sources.sysfs import number, text
 NOW: Final = 0xF  # the bits of now; the same 16 higher are since boot
 UNDER_VOLTAGE: Final = 0x1
 
-_PLACES: Final = (
+PLACES: Final = (
     "sys/devices/platform/soc/soc:firmware/get_throttled",
     "sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled",
 )
@@ -59,9 +59,15 @@ class Throttling:
         return None if self.bits is None else bool(self.bits & NOW)
 
 
-def throttling(root: Path = Path("/")) -> Throttling:
-    """Ask whatever tells here: both known places in /sys, others like them, the mailbox, the voltage monitor."""
-    return Throttling(_bits(root), voltage_alarm(root))
+def throttling(root: Path = Path("/"), *, ask: bool = True) -> Throttling:
+    """Ask whatever tells here: both known places in /sys, others like them, the voltage monitor, the mailbox.
+
+    `ask`: open the mailbox too, which is a device; without it only files are read.
+    """
+    bits = _bits(root)
+    if bits is None and ask:
+        bits = _mailbox_bits(root)
+    return Throttling(bits, voltage_alarm(root))
 
 
 def voltage_alarm(root: Path = Path("/")) -> bool | None:
@@ -95,13 +101,13 @@ def gencmd(command: str, root: Path = Path("/")) -> str | None:
 
 
 def _bits(root: Path) -> int | None:
-    places = [root / place for place in _PLACES]
+    places = [root / place for place in PLACES]
     places += [place for place in sorted(root.glob(_PATTERN)) if place not in places]
     for place in places:
         bits = number(place, 16)
         if bits is not None and 0 <= bits <= 0xFFFFFFFF:
             return bits
-    return _mailbox_bits(root)
+    return None
 
 
 def _mailbox_bits(root: Path) -> int | None:

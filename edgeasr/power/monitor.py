@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edgeasr.errors import PowerSourceError
 from edgeasr.power.battery import BatteryModel
 from edgeasr.power.chemistry import CURVES
+from edgeasr.power.faults import explain
 from edgeasr.power.firmware import Throttling, throttling
 from edgeasr.power.forecast import Forecast, Forecaster
 from edgeasr.power.history import HistoryFile, Sample
 from edgeasr.power.ledger import Ledger, LedgerFile
-from edgeasr.power.meter import Activity, Energy, EnergyMeter, Work, drawn_watts
+from edgeasr.power.meter import Energy, EnergyMeter, Work, drawn_watts
 from edgeasr.power.plausibility import Plausibility
 from edgeasr.power.policy import PowerPolicy, PowerState, Supply, Transition, on_battery
 from edgeasr.power.reading import Reading, Status
@@ -201,7 +202,7 @@ class PowerMonitor:
         try:
             self._chosen = open_source(self._options.source, self._root)
         except (OSError, PowerSourceError) as error:
-            self._tell_once("power_source_lost", "warning", str(error))
+            self._tell_once("power_source_lost", "warning", explain(error, self._options.source))
             return
         if self._chosen is None:
             return
@@ -225,7 +226,7 @@ class PowerMonitor:
         self._failures += 1
         self._failed += 1
         if self._failed == _FAILURES:
-            self._tell_once("power_source_lost", "warning", _sentence(error, self._options))
+            self._tell_once("power_source_lost", "warning", explain(error, self._options.source))
         if self._failed >= _FAILURES and self._budget.spend() > 0:
             self._next_try = now + 60.0
 
@@ -283,14 +284,3 @@ class PowerMonitor:
         elif name not in self._told:
             self._told.add(name)
             self._listener.power_event(name, severity, message)
-
-
-def _sentence(error: Exception, options: PowerOptions) -> str:
-    if isinstance(error, PowerSourceError):
-        return str(error)
-    source = options.source
-    where = f"I2C bus {source.bus}"
-    return f"{source.source} does not answer on {where} ({error}): see `edgeasr power probe`"
-
-
-__all__ = ["Activity", "PowerMonitor", "Snapshot"]

@@ -36,7 +36,7 @@ def test_after_boot_everything_runs_and_is_well(device: Device) -> None:
 
 def test_the_service_is_its_own_user_without_rights(device: Device) -> None:
     users, groups, names = device.run("id -u edgeasr; id -G edgeasr; id -Gn edgeasr").splitlines()
-    assert set(names.split()) == {"edgeasr", "audio", "plugdev"}
+    assert set(names.split()) == {"edgeasr", "audio", "plugdev", "i2c", "video"}
     found = device.processes()
     assert set(found) == {"edgeasr", "edgeasr-mic"}
     for name, pid in found.items():
