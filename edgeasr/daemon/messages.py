@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from edgeasr.capture import SAMPLE_RATE
-from edgeasr.daemon import discovery
+from edgeasr.daemon import discovery, discovery_sizes
 from edgeasr.daemon.archive import Archive
+from edgeasr.daemon.broker_report import BrokerReport
 from edgeasr.daemon.events import Events
 from edgeasr.daemon.mute import OFF, ON
 from edgeasr.daemon.notify import notify
@@ -65,6 +66,7 @@ class Messenger:
                 outbox,
                 on_link=lambda up, _: self._events.send() if up else None,
                 on_room=self._events.send,
+                on_trouble=BrokerReport(self._topics.own, self._broker, self.event).hear,
                 inbox=inbox,
             )
 
@@ -108,7 +110,7 @@ class Messenger:
             topic = discovery.config_topic(self._mqtt.discovery_prefix, self._topics.device)
             model = self._state.model or "edgeasr"
             payload = discovery.config(self._topics, model, battery=self._has_battery)
-            self._publisher.publish_retained(topic, payload, qos=1)
+            self._publisher.publish_retained(topic, payload, qos=1, shorter=discovery_sizes.shorter(payload))
 
     def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
         """Send the answer to a command."""
@@ -245,6 +247,16 @@ class Messenger:
             return
         self._events.tell(name, severity, message, details)
 
+    def _broker(self, lacks: str, note: str) -> None:
+        """Show what the broker does not take."""
+
+        def change() -> bool:
+            state = self._state
+            is_other = state.lose(Part.BROKER, lacks) if lacks else state.regain(Part.BROKER)
+            return state.note(note) or is_other
+
+        self._change(change)
+
     def _tell_incident(self, incident: Incident) -> None:
         _LOG.error("%s", incident.message)
         self.event(incident.kind.value, "error", incident.message, incident.details)
@@ -270,5 +282,5 @@ class Messenger:
 
     def _send_event(self, payload: str) -> bool:
         return self._publisher is not None and self._publisher.publish_once(
-            self._topics.of(Kind.EVENT), payload
+            self._topics.of(Kind.EVENT), payload, again=True
         )

@@ -24,6 +24,7 @@ class Part(Enum):
     MICROPHONE = "microphone"
     ACCELERATOR = "accelerator"
     DISK = "disk"  # finals are in memory
+    BROKER = "broker"  # it does not take all that is sent
 
 
 # What the daemon is at; `degraded` is not among it, but what this shows as while a part is missing.
@@ -45,6 +46,7 @@ class StateReport:
         self.quality = "full"
         self._activity, self._remark = DaemonState.STARTING, ""
         self._missing: dict[Part, str] = {}
+        self._note = ""
         self._since = time.time()
 
     @property
@@ -56,7 +58,8 @@ class StateReport:
     def why(self) -> str:
         """One sentence for each thing that is amiss, the last that went first."""
         missing = reversed(self._missing.values()) if self._can_degrade() else ()
-        return "; ".join(filter(None, (self._remark, *missing)))
+        note = "" if self._activity is DaemonState.STOPPING else self._note
+        return "; ".join(filter(None, (self._remark, *missing, note)))
 
     def enter(self, state: DaemonState, why: str = "") -> bool:
         """Go on to a state, or change its remark; raises ValueError for a transition that cannot be.
@@ -84,6 +87,12 @@ class StateReport:
         """Count a part as there again."""
         before = self._shown()
         self._missing.pop(part, None)
+        return self._changed(before)
+
+    def note(self, sentence: str) -> bool:
+        """Say what is amiss though nothing is missing; an empty one takes it back."""
+        before = self._shown()
+        self._note = sentence
         return self._changed(before)
 
     def misses(self, part: Part) -> bool:

@@ -50,13 +50,16 @@ def check(machine: Machine) -> Iterator[Finding]:
         )
         return
     try:
-        greet(own, _WAIT)
+        lacks = greet(own, _WAIT)
     except (BrokerError, ConfigError) as error:
         yield Finding.of_error(Area.BROKER, error)
         return
     how = "with TLS" if own.tls.enabled else "without encryption"
     who = f"as {own.username}" if own.username else "without a user name"
     yield Finding(Area.BROKER, Level.OK, f"{own.host} answers, {how}, {who}")
+    for sentence in lacks:
+        what, _, mend = sentence.rpartition("; ")
+        yield Finding(Area.BROKER, Level.WARNING, what, mend)
 
 
 def with_service_credentials(mqtt: Mqtt, machine: Machine) -> Mqtt:

@@ -2,6 +2,7 @@
 
 from edgeasr.mqtt.link import LinkState
 from edgeasr.mqtt.message import Message
+from edgeasr.mqtt.peer.trouble import Trouble, TroubleKind
 from edgeasr.mqtt.publisher import Counts, Inbox, Publisher
 from edgeasr.mqtt.topics import Availability, Kind, Topics, filter_of, parse
 
@@ -14,6 +15,8 @@ __all__ = [
     "Message",
     "Publisher",
     "Topics",
+    "Trouble",
+    "TroubleKind",
     "filter_of",
     "parse",
 ]

@@ -6,19 +6,37 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
+from edgeasr.mqtt.peer.reasons import Reason, name_of
+from edgeasr.printable import one_line
+
 if TYPE_CHECKING:
+    from paho.mqtt.properties import Properties
+
     from edgeasr.settings import Mqtt
 
-LOST = "the connection to"
+CLOSED = "Unspecified error"  # paho's words for a connection that was closed without any
+SILENT = "check that it is well"
 _CREDENTIALS = "check mqtt.username, mqtt.password_file and the broker's access rules"
-_REFUSALS = {
-    "Bad user name or password": _CREDENTIALS,
-    "Not authorized": _CREDENTIALS,
-    "Bad authentication method": _CREDENTIALS,
-    "Client identifier not valid": "set another mqtt.client_id",
-    "Banned": "ask whoever runs the broker",
-    "Unsupported protocol version": "set mqtt.protocol to 'auto' or '3.1.1'",
+_MENDS = {
+    0x85: "set another mqtt.client_id",
+    0x86: _CREDENTIALS,
+    0x87: _CREDENTIALS,
+    0x8C: _CREDENTIALS,
+    Reason.VERSION: "set mqtt.protocol to 'auto' or '3.1.1'",
+    0x8D: "the network may be too slow; raise mqtt.keepalive",
+    Reason.BANNED: "ask whoever runs the broker",
+    Reason.ADMINISTRATIVE: "ask whoever runs the broker",
+    Reason.PACKET_TOO_LARGE: "raise the broker's maximum packet size",
+    Reason.MESSAGE_RATE: "raise the broker's limit of messages, or set partials.enabled = false",
+    Reason.QUOTA: "raise the broker's quota for this device",
+    Reason.RETAIN: "allow retained messages at the broker",
+    Reason.QOS: "allow QoS 1 at the broker",
+    Reason.OTHER_SERVER: "set mqtt.host to that one",
+    Reason.MOVED: "set mqtt.host to that one",
+    Reason.CONNECTION_RATE: "it is tried again after a pause",
 }
+_LONGEST = 100  # characters of a broker's own words
+_SEE_LOG = "see the broker's log"
 
 
 def place(mqtt: Mqtt) -> str:
@@ -57,15 +75,49 @@ def _fault(error: Exception) -> str:
 
 def of_silence(mqtt: Mqtt) -> str:
     """Return the sentence for a broker that accepts but does not answer."""
-    return f"MQTT broker {place(mqtt)} did not answer in {mqtt.connect_timeout:g} s; check that it is well"
+    return f"MQTT broker {place(mqtt)} did not answer in {mqtt.connect_timeout:g} s; {SILENT}"
 
 
-def of_refusal(mqtt: Mqtt, reason: str) -> str:
+def of_refusal(mqtt: Mqtt, code: int, properties: Properties | None = None) -> str:
     """Return the sentence for a broker that said no."""
-    mend = _REFUSALS.get(reason, "see the broker's log")
-    return f"MQTT broker {place(mqtt)} refused the connection ({reason}); {mend}"
+    mend = _MENDS.get(code, _SEE_LOG)
+    return f"MQTT broker {place(mqtt)} refused the connection ({_told(code, properties)}); {mend}"
 
 
-def of_loss(mqtt: Mqtt, reason: str) -> str:
-    """Return the sentence for a connection that was up, or nearly, and broke."""
-    return f"{LOST} MQTT broker {place(mqtt)} was lost ({reason}); check the broker if it does not come back"
+def of_farewell(mqtt: Mqtt, code: int, properties: Properties | None, client_id: str) -> str:
+    """Return the sentence for a broker that ended the connection and said why."""
+    why = _told(code, properties)
+    if code == Reason.TAKEN_OVER:
+        return (
+            f"MQTT broker {place(mqtt)} ended the connection ({why}): another client uses the id {client_id!r}, "
+            "as a cloned card does; give each device a device.id or an mqtt.client_id of its own"
+        )
+    mend = _MENDS.get(code, "check the broker if it does not come back")
+    return f"MQTT broker {place(mqtt)} ended the connection ({why}); {mend}"
+
+
+def of_loss(mqtt: Mqtt, reason: str, *, greeted: bool = True) -> str:
+    """Return the sentence for a connection that broke; `greeted`: after the broker had welcomed us."""
+    if reason == CLOSED and not greeted:
+        return (
+            f"MQTT broker {place(mqtt)} closed the connection without an answer; it may allow no more connections, "
+            "shorter messages or another MQTT version only: see its log, and mqtt.protocol"
+        )
+    why = "closed by the broker or the network" if reason == CLOSED else reason
+    return f"the connection to MQTT broker {place(mqtt)} was lost ({why}); check the broker if it does not come back"
+
+
+def of_brevity(mqtt: Mqtt, client_id: str) -> str:
+    """Return the sentence for connections that end again and again without any reason soon after they were made."""
+    return (
+        f"MQTT broker {place(mqtt)} ends connections soon after they were made; most likely another client uses the "
+        f"id {client_id!r}, as a cloned card does: give each device a device.id or an mqtt.client_id of its own"
+    )
+
+
+def _told(code: int, properties: Properties | None) -> str:
+    """Return the code's name and what the broker added to it."""
+    server = getattr(properties, "ServerReference", None)
+    text = getattr(properties, "ReasonString", None)
+    more = "; ".join(one_line(str(one)[:_LONGEST]) for one in (server, text) if one)
+    return f"{name_of(code)}: {more}" if more else name_of(code)

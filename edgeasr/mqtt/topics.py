@@ -51,9 +51,14 @@ class Topics:
             if fault:
                 raise ConfigError(f"{key} = {name!r} {fault}; choose another name")
 
+    @property
+    def own(self) -> str:
+        """What each of the device's topics begins with."""
+        return f"{self.prefix}/{self.device}/"
+
     def of(self, kind: Kind) -> str:
         """Return the topic of a kind."""
-        return f"{self.prefix}/{self.device}/{kind.value}"
+        return f"{self.own}{kind.value}"
 
 
 def filter_of(prefix: str, kind: Kind, device: str = "+") -> str:
@@ -82,7 +87,7 @@ def response_fault(topics: Topics, topic: str) -> str | None:
         return f"must have 1 to {_LONGEST_RESPONSE} characters"
     if any(sign in "+#" or not sign.isprintable() for sign in topic) or topic.startswith("$"):
         return "must not have wildcards or control characters or begin with '$'"
-    own, response = f"{topics.prefix}/{topics.device}/", topics.of(Kind.RESPONSE)
+    own, response = topics.own, topics.of(Kind.RESPONSE)
     if topic.startswith(own) and topic != response and not topic.startswith(f"{response}/"):
         return f"must not be one of the device's own, under {own}"
     return None

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 _LEAVE_SECONDS = 0.5
 
 
-def greet(mqtt: Mqtt, seconds: float) -> None:
-    """Connect and leave; BrokerError where the broker does not welcome us in time, ConfigError for bad secrets."""
+def greet(mqtt: Mqtt, seconds: float) -> list[str]:
+    """Connect and leave; return what the broker says it does not take, with what that costs.
+
+    Raises BrokerError where the broker does not welcome us in time, ConfigError for bad secrets.
+    """
     hurried = replace(mqtt, client_id=None, connect_timeout=seconds)
     with _quiet():
         link = Link(hurried, f"edgeasr-visit-{os.getpid()}-{os.urandom(3).hex()}", Hooks())
         link.start()
         try:
             link.wait_up(seconds)
+            return link.lacks
         finally:
             link.close(_LEAVE_SECONDS)
 

@@ -74,7 +74,9 @@ class Watcher:
         tell = on_link or (lambda _up, _reason: None)
         filters = [(topics.filter_of(mqtt.prefix, kind, device or "+"), 1) for kind in _WATCHED]
         hooks = Hooks(
-            up=lambda: tell(True, ""), down=lambda reason: tell(False, reason), message=self._message
+            up=lambda: tell(True, ""),
+            down=lambda ending: tell(False, ending.reason),
+            message=self._message,
         )
         # Never the daemon's client id: a broker throws the elder of two namesakes out.
         own = replace(mqtt, client_id=None)

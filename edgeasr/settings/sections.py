@@ -242,7 +242,12 @@ class Mqtt:
     ack_timeout: float = setting(
         20.0, "wait for a final's acknowledgement before reconnecting", low=0.5, high=600
     )
-    window: int = setting(8, "finals under way without acknowledgement", low=1, high=20)
+    window: int = setting(
+        8,
+        "finals under way without acknowledgement; with MQTT 5, whose brokers may refuse one, one at a time",
+        low=1,
+        high=20,
+    )
     discovery: bool = setting(True, "let Home Assistant discover the device")
     discovery_prefix: str = setting(
         "homeassistant", "prefix of Home Assistant's discovery", check=names.prefix_fault
