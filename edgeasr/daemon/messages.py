@@ -16,7 +16,7 @@ from edgeasr.daemon.broker_report import BrokerReport
 from edgeasr.daemon.events import Events
 from edgeasr.daemon.mute import OFF, ON
 from edgeasr.daemon.notify import notify
-from edgeasr.daemon.prometheus import HealthFile
+from edgeasr.daemon.prometheus import HealthFile, Situation
 from edgeasr.daemon.state import DaemonState, Part, StateReport
 from edgeasr.encoder import Accelerator
 from edgeasr.mqtt import Kind, Publisher, Topics
@@ -52,7 +52,9 @@ class Messenger:
         self._events = Events(self._send_event)
         self._has_battery = False
         self._outbox: Outbox | None = None
-        self._file = HealthFile(settings.health.prometheus_file, settings.device.id)
+        self._file = HealthFile(settings.health.prometheus_file)
+        self._stack.callback(self._file.close)
+        self._muted = False
         self._samples_told, self._next_drop_telling = 0, 0.0
         self._archive = Archive(settings.transcripts, self._tell_of_archive)
         self._stack.callback(self._archive.close)
@@ -73,6 +75,7 @@ class Messenger:
     def start(self, accelerator: Accelerator) -> None:
         """Begin to connect; the broker need not be there yet."""
         self._state.accelerator = accelerator.value
+        self._file.begin()
         if self._publisher:
             self._publisher.publish_state(self._state.payload())
             self.discover()
@@ -101,6 +104,7 @@ class Messenger:
 
     def mute(self, *, muted: bool) -> None:
         """Publish whether the stream is closed."""
+        self._muted = muted
         if self._publisher:
             self._publisher.publish_retained(self._topics.of(Kind.MUTE_STATE), ON if muted else OFF, qos=1)
 
@@ -189,10 +193,21 @@ class Messenger:
             "audio_dropped", "error", f"{message}; see to heat, supply and other load", {"samples": more}
         )
 
+    def _situation(self) -> Situation:
+        publisher = self._publisher
+        return Situation(
+            device=self._topics.device,
+            model=self._state.model,
+            state=self._state.state.value,
+            muted=self._muted,
+            connected=publisher.is_up if publisher else None,
+            connections=publisher.counts.connections if publisher else 0,
+        )
+
     def _publish_health(self, values: Mapping[str, Any]) -> None:
         if self._publisher:
             self._publisher.publish_health(json.dumps(values))
-        self._file.write(values)
+        self._file.write(values, self._situation())
 
     def microphone_lost(self, why: str) -> None:
         """Say that there is nothing to hear."""
@@ -277,6 +292,7 @@ class Messenger:
             state, why = self._state.state.value, self._state.why
             if self._publisher:  # here, so that the last one published is the last one that was
                 self._publisher.publish_state(self._state.payload())
+        self._file.update(self._situation())
         _LOG.info("%s%s", state, f": {why}" if why else "")
         notify(f"STATUS={state}{': ' + why if why else ''}")
 

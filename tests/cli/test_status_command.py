@@ -138,7 +138,10 @@ def test_payloads_that_break_the_contract_are_shown_as_far_as_they_go(
     wait_for(lambda: all(one.is_published() for one in sent), "the broker's acknowledgement")
     result = ask(edgeasr, mosquitto)
     assert result.code == 1
-    assert "state: unreadable" in result.out
+    assert "state: unreadable\n" in result.out
+    assert "up for: unknown\n" in result.out, "not 0 s: nobody knows"
+    assert "memory: unknown\n" in result.out
+    assert "restarts: unknown\n" in result.out
     assert "\x1b" not in result.out
 
 

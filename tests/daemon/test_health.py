@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import wait_for
 from contract import strict
+from fake_machine import TOPICS, House
 
+from edgeasr import __version__
 from edgeasr.daemon import prometheus
 from edgeasr.daemon.health import Health
 from edgeasr.daemon.quality import QualityLevel
 from edgeasr.daemon.sensors import Sensors
+from edgeasr.daemon.state import DaemonState
+from edgeasr.mqtt import Kind
 from edgeasr.transcript import SchemaName
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE = re.compile(r'(edgeasr_[a-z_]+)\{([a-z]+="(?:[^"\\]|\\.)*",?)+\} (-?[0-9.e+-]+)')
+
+
+SITUATION = prometheus.Situation("kitchen", "en-8", "listening", muted=False)
 
 
 def put(root: Path, name: str, text: str) -> None:
@@ -121,7 +133,7 @@ def test_the_file_for_prometheus_is_in_its_format_and_complete(pi: Path, tmp_pat
     health.chunk(1.0, 0.25, 0.1, speech=True)
     health.final(event("a-1"), 0.0)
     values = report(health)
-    text = prometheus.render(values, 'ki"tch\\en')
+    text = prometheus.render(values, replace(SITUATION, device='ki"tch\\en'))
     assert text.endswith("\n")
     samples: dict[str, list[str]] = {}
     typed = set(re.findall(r"^# TYPE (\S+) (?:gauge|counter)$", text, re.MULTILINE))
@@ -131,23 +143,134 @@ def test_the_file_for_prometheus_is_in_its_format_and_complete(pi: Path, tmp_pat
             assert match, line
             assert match[1] in typed
             samples.setdefault(match[1], []).append(line)
-    assert samples["edgeasr_realtime_factor"] == ['edgeasr_realtime_factor{device="ki\\"tch\\\\en"} 0.25']
+    assert samples["edgeasr_processing_ratio"] == ['edgeasr_processing_ratio{device="ki\\"tch\\\\en"} 0.25']
     assert 'edgeasr_temperature_celsius{device="ki\\"tch\\\\en",sensor="apex"} 70.5' in text
     assert 'edgeasr_drops_total{device="ki\\"tch\\\\en",queue="finals"} 3' in text
     assert 'level="low"} 1' in text
     assert 'level="full"} 0' in text
     assert len(samples["edgeasr_quality"]) == len(QualityLevel)
     for key in set(values) - {"v", "utterance", "quality"}:
-        assert any(
-            key.split("_")[0].rstrip("s") in name or key in ("rtf", "time", "throttling") for name in samples
-        ), key
+        assert any(key.split("_")[0].rstrip("s") in name or key in ("rtf", "time") for name in samples), key
 
 
 def test_what_is_unknown_is_left_out(tmp_path: Path) -> None:
-    text = prometheus.render(report(Health(tmp_path)), "kitchen")
+    text = prometheus.render(report(Health(tmp_path)), SITUATION)
     assert "None" not in text
-    for name in ("realtime_factor", "throttling", "temperature", "utterance_"):
+    for name in ("processing_ratio", "throttling", "temperature", "last_utterance_", "mqtt_"):
         assert f"edgeasr_{name}" not in text
+
+
+def figures(text: str) -> dict[str, float]:
+    """Return the samples of the device `kitchen` by name and further labels."""
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, value = line.removeprefix("edgeasr_").rsplit(" ", 1)
+            found[name.replace('device="kitchen",', "").replace('{device="kitchen"}', "")] = float(value)
+    return found
+
+
+def test_promtool_has_nothing_to_say_and_units_are_base_units(pi: Path) -> None:
+    health = Health(pi)
+    health.chunk(1.0, 0.25, 0.1, speech=True)
+    health.final(event("a-1"), 0.0)
+    text = prometheus.render(report(health), replace(SITUATION, connected=True, connections=3))
+    found = figures(text)
+    assert found["last_utterance_latency_seconds"] == 0.9123
+    assert found["last_utterance_queue_wait_seconds"] == 0.1
+    assert found['queue_wait_seconds{queue="finals"}'] == 1.5
+    assert found["mqtt_connected"] == 1
+    assert found["mqtt_connections_total"] == 3
+    assert found['throttling{condition="throttled",since="now"}'] == 1
+    assert found['throttling{condition="under_voltage",since="now"}'] == 0
+    assert found['throttling{condition="under_voltage",since="boot"}'] == 1
+    assert found['throttling{condition="throttled",since="boot"}'] == 1
+    assert found['throttling{condition="frequency_capped",since="boot"}'] == 0
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on this machine; `apt-get install prometheus` has it")
+    command = [promtool, "check", "metrics"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_state_mute_connection_and_build_are_told(pi: Path) -> None:
+    health = report(Health(pi))
+    for state in DaemonState:
+        now = replace(SITUATION, state=state.value, muted=state is DaemonState.MUTED, connected=False)
+        found = figures(prometheus.render(health, now))
+        assert {one: found[f'state{{state="{one.value}"}}'] for one in DaemonState} == {
+            one: float(one is state) for one in DaemonState
+        }
+        assert found["muted"] == float(state is DaemonState.MUTED)
+        assert found["mqtt_connected"] == 0
+        assert found[f'build_info{{version="{__version__}",model="en-8"}}'] == 1
+
+
+def test_the_file_follows_the_state_and_goes_with_the_daemon(tmp_path: Path) -> None:
+    path = tmp_path / "edgeasr.prom"
+    path.write_text("of a daemon that was killed\n")
+    file = prometheus.HealthFile(path)
+    file.begin()
+    file.update(SITUATION)
+    assert not path.exists(), "there are no figures yet"
+    file.write({"uptime_seconds": 1.5}, SITUATION)
+    assert figures(path.read_text())['state{state="listening"}'] == 1
+    file.update(replace(SITUATION, state="degraded"))
+    found = figures(path.read_text())
+    assert (found['state{state="degraded"}'], found["uptime_seconds"]) == (1, 1.5)
+    file.close()
+    file.write({"uptime_seconds": 2.5}, SITUATION)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_daemons_figures_are_there_while_it_runs_and_gone_when_it_stops(house: House) -> None:
+    path = house.folder / "edgeasr.prom"
+    path.write_text("edgeasr_of_a_daemon_that_was_killed 1\n")
+    house.plug_microphone()
+    house.start(**{"health.prometheus_file": str(path)})
+
+    def told() -> dict[str, float]:
+        return figures(path.read_text()) if path.exists() else {}
+
+    wait_for(lambda: told().get('state{state="listening"}') == 1, "the figures")
+    wait_for(lambda: told()["mqtt_connected"] == 1, "the connection among them")
+    assert told()["muted"] == 0
+    house.listener.client.publish(TOPICS.of(Kind.MUTE_SET), "ON", qos=1)
+    wait_for(lambda: told()["muted"] == 1, "muted")
+    assert told()['state{state="muted"}'] == 1
+    promtool = shutil.which("promtool")
+    if promtool is not None:
+        with path.open() as figures_file:
+            subprocess.run([promtool, "check", "metrics"], stdin=figures_file, check=True, timeout=60)
+    assert house.stop() == 0
+    assert not path.exists()
+
+
+def test_nothing_in_the_place_of_the_new_file_is_written_through(tmp_path: Path) -> None:
+    path, victim = tmp_path / "edgeasr.prom", tmp_path / "victim"
+    victim.write_text("precious")
+    for trap in ("link", "pipe"):
+        new = tmp_path / ".edgeasr.prom.new"
+        if trap == "link":
+            new.symlink_to(victim)
+        else:
+            os.mkfifo(new)
+        assert prometheus.write(path, f"a_{trap} 1\n") is None
+        assert path.read_text() == f"a_{trap} 1\n"
+    assert victim.read_text() == "precious"
+
+
+def test_an_utterance_brings_the_uptime_up_to_date(pi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    health = Health(pi)
+    first = report(health)["uptime_seconds"]
+    began = time.monotonic()
+    monkeypatch.setattr("edgeasr.daemon.health.time.monotonic", lambda: began + 100.0)
+    health.final(event("a-1"), 0.0)
+    updated = health.update()
+    assert updated is not None
+    strict(SchemaName.HEALTH).validate(updated)
+    assert updated["uptime_seconds"] >= first + 99.0
 
 
 def test_the_file_is_replaced_whole_and_readable_by_the_collector(tmp_path: Path) -> None:

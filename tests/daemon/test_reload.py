@@ -15,7 +15,7 @@ from conftest import Listener, Mosquitto, wait_for
 from edgeasr import settings
 from edgeasr.daemon import Daemon
 from edgeasr.daemon.archive import Archive
-from edgeasr.daemon.prometheus import HealthFile
+from edgeasr.daemon.prometheus import HealthFile, Situation
 from edgeasr.daemon.reload import compare
 from edgeasr.demo import DaemonProcess, recordings
 from edgeasr.mqtt import Kind, Topics
@@ -110,10 +110,11 @@ def test_the_transcript_log_begins_moves_and_ends(tmp_path: Path, caplog: pytest
 
 
 def test_figures_for_the_collector_move_and_leave_no_old_ones_behind(tmp_path: Path) -> None:
-    file = HealthFile(tmp_path / "a.prom", "kitchen")
+    file = HealthFile(tmp_path / "a.prom")
+    situation = Situation("kitchen", "en-1", "listening", muted=False)
     for path in (tmp_path / "a.prom", tmp_path / "b.prom", None):
         file.adopt(path)
-        file.write({"uptime_seconds": 1.0})
+        file.write({"uptime_seconds": 1.0}, situation)
         assert list(tmp_path.iterdir()) == ([path] if path else [])
 
 
