@@ -1,7 +1,8 @@
 """What Home Assistant is told so that it shows the device: MQTT discovery in its device form.
 
 Keys and rules: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload and the pages of the
-platforms sensor.mqtt and switch.mqtt.
+platforms sensor.mqtt, event.mqtt, switch.mqtt and device_trigger.mqtt. The device form is known to Home Assistant since
+2024.11; earlier ones overlook the message.
 """
 
 from __future__ import annotations
@@ -23,12 +24,20 @@ BIRTH: Final = "online"
 
 _LONGEST_STATE: Final = 250  # characters; Home Assistant takes 255
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]")  # Home Assistant overlooks topics with anything else
+# Said alone, the words for "no state" are no state but words: in Home Assistant `None` means unknown.
 _WORDS: Final = (
-    "{{ value_json.text | replace('\\n', ' ') | trim | truncate(" + str(_LONGEST_STATE) + ", true, '…', 0) }}"
+    "{% set t=value_json.text|replace('\\n',' ')|trim|truncate(" + str(_LONGEST_STATE) + ",true,'…',0) %}"
+    "{{ t~'.' if t|lower in ['none','unknown','unavailable'] else t }}"
 )
+_EVENT: Final = "final"
+# Short, since brokers and clients there are that take small messages alone.
 _DETAILS: Final = (
-    "{{ {'full_text': value_json.text, 'raw': value_json.raw, 'confidence': value_json.confidence, "
-    "'id': value_json.id, 'session': value_json.session} | tojson }}"
+    "{% set v=value_json %}{{ {'full_text':v.text,'raw':v.raw,'confidence':v.confidence,"
+    "'id':v.id,'session':v.session}|tojson }}"
+)
+_OCCURRENCE: Final = (
+    f"{{% set v=value_json %}}{{{{ {{'event_type':'{_EVENT}',"
+    "'text':v.text,'raw':v.raw,'confidence':v.confidence,'id':v.id}|tojson }}"
 )
 
 
@@ -54,6 +63,24 @@ def config(topics: Topics, model: str, *, battery: bool = False) -> str:
             "val_tpl": _WORDS,
             "json_attr_t": topics.of(Kind.FINAL),
             "json_attr_tpl": _DETAILS,
+        },
+        # The sensor's state stays the same when a sentence is said twice; this one changes with each.
+        "sentence": {
+            "p": "event",
+            "name": "Sentence",
+            "ic": "mdi:text-to-speech",
+            "stat_t": topics.of(Kind.FINAL),
+            "evt_typ": [_EVENT],
+            "val_tpl": _OCCURRENCE,
+            "qos": 1,
+        },
+        "said": {
+            "p": "device_automation",
+            "atype": "trigger",
+            "t": topics.of(Kind.FINAL),
+            "type": "said",
+            "stype": "sentence",
+            "qos": 1,
         },
         "state": {
             "p": "sensor",
@@ -99,24 +126,22 @@ def config(topics: Topics, model: str, *, battery: bool = False) -> str:
         )
         entities["watts"] = _figure(power, "Power", "value_json.watts", dev_cla="power", unit_of_meas="W")
     for name, entity in entities.items():
-        entity["uniq_id"] = f"{node}_{name}"
+        if entity["p"] != "device_automation":  # no entity, so without an id
+            entity["uniq_id"] = f"{node}_{name}"
     online, offline = Availability.ONLINE.value, Availability.OFFLINE.value
     values = {
         "dev": {"ids": [node], "name": f"edgeasr {topics.device}", "mdl": model, "sw": __version__},
         "o": {"name": "edgeasr", "sw": __version__},
         "cmps": entities,
-        # Home Assistant knows two payloads; `stopped` is as little there as `offline`.
+        # Home Assistant knows two payloads, by default these; `stopped` is as little there as `offline`.
         "avty": [
             {
                 "t": topics.of(Kind.AVAILABILITY),
                 "val_tpl": f"{{{{ '{online}' if value == '{online}' else '{offline}' }}}}",
-                "pl_avail": online,
-                "pl_not_avail": offline,
             }
         ],
-        "avty_mode": "latest",
     }
-    return json.dumps(values, ensure_ascii=False)
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def _figure(topic: str, name: str, value: str, **more: str) -> dict[str, Any]:
