@@ -31,9 +31,10 @@ def test_the_device_form_has_what_it_must_have() -> None:
     assert TOLD["dev"]["ids"]
     assert TOLD["o"]["name"]
     for component in TOLD["cmps"].values():
-        assert component["p"] in {"sensor", "switch"}
-        assert component["stat_t"]
-    names = [component["uniq_id"] for component in TOLD["cmps"].values()]
+        assert component["p"] in {"sensor", "event", "switch", "device_automation"}
+        assert component.get("stat_t") or component["t"]
+    entities = [one for one in TOLD["cmps"].values() if one["p"] != "device_automation"]
+    names = [entity["uniq_id"] for entity in entities]
     assert len(set(names)) == len(names)
 
 
@@ -56,7 +57,7 @@ def test_each_availability_becomes_one_of_the_two_that_home_assistant_knows(payl
     (availability,) = TOLD["avty"]
     assert availability["t"] == TOPICS.of(Kind.AVAILABILITY)
     assert rendered(availability["val_tpl"], payload) == shown
-    assert shown in {availability["pl_avail"], availability["pl_not_avail"]}
+    assert not {"pl_avail", "pl_not_avail"} & set(availability), "Home Assistant's own are online and offline"
 
 
 @pytest.mark.parametrize("text", ["Good morning.", "word " * 200, "first\nsecond\n", "x" * 300])
@@ -67,6 +68,31 @@ def test_last_words_fit_into_a_state_and_stand_whole_in_an_attribute(text: str) 
     assert "\n" not in shown
     assert shown[:200] == text.strip().replace("\n", " ")[:200]
     assert json.loads(rendered(entity("words")["json_attr_tpl"], payload))["full_text"] == text
+
+
+@pytest.mark.parametrize("text", ["None", "none", "Unknown", "unavailable"])
+def test_a_word_alone_that_stands_for_no_state_is_shown_as_a_sentence(text: str) -> None:
+    assert rendered(entity("words")["val_tpl"], {"text": text}) == f"{text}."
+    assert rendered(entity("words")["val_tpl"], {"text": f"{text} of it"}) == f"{text} of it"
+
+
+def test_each_final_is_an_event_and_a_trigger_the_same_sentence_too() -> None:
+    event, trigger = entity("sentence"), entity("said")
+    assert (event["p"], event["stat_t"], event["qos"]) == ("event", TOPICS.of(Kind.FINAL), 1)
+    payload = {"text": "None", "raw": "none", "confidence": 0.9, "id": "1", "words": [], "v": 1}
+    occurrence = json.loads(rendered(event["val_tpl"], payload))
+    assert occurrence.pop("event_type") in event["evt_typ"]
+    assert occurrence == {"text": "None", "raw": "none", "confidence": 0.9, "id": "1"}
+    assert (trigger["p"], trigger["atype"], trigger["t"]) == (
+        "device_automation",
+        "trigger",
+        TOPICS.of(Kind.FINAL),
+    )
+
+
+def test_the_message_is_small() -> None:
+    assert len(config(TOPICS, "edgeasr-en-8").encode()) <= 2600
+    assert len(config(TOPICS, "edgeasr-en-8", battery=True).encode()) <= 3100
 
 
 def test_figures_come_out_and_missing_ones_are_unknown() -> None:
