@@ -165,7 +165,7 @@ def test_certificate_and_key_from_systemd_credentials_with_the_shipped_configura
     rules.write_bytes((SHIPPED / "edgeasr.acl").read_bytes())
     rules.chmod(0o600)
     text = (SHIPPED / "edgeasr.conf").read_text().replace("/etc/mosquitto/certs", str(certs))
-    text = text.replace("/etc/mosquitto/edgeasr.acl", str(rules))
+    text = text.replace("/etc/mosquitto/edgeasr/acl", str(rules))
     text = re.sub(r"^#(?=require_cert|use_identity)", "", text, flags=re.MULTILINE)
     lines = [
         line for line in text.splitlines() if line and not line.startswith(("#", "listener", "password_file"))

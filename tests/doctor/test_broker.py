@@ -92,3 +92,24 @@ def test_a_password_that_anybody_can_read(fake: FakeMachine) -> None:
     first = fake.findings(Area.BROKER, **values)[0]
     assert "anybody on this machine can read" in first.sentence
     assert "chmod 600" in first.mend
+
+
+def test_a_card_gets_no_secret_of_the_machine_that_looks_at_it(
+    fake: FakeMachine, guarded: Mosquitto, tmp_path: Path
+) -> None:
+    own = tmp_path / "secret-of-this-machine"
+    own.write_text("right")
+    how = {"mqtt__host": "127.0.0.1", "mqtt__port": guarded.port, "mqtt__username": "ann"}
+    inside = fake.write("etc/inside")
+    inside.unlink()
+    inside.symlink_to(own)  # the card's own, if it has a folder of this name
+    for name in (str(own), "/etc/inside", f"/../../../../{own}"):
+        finding = fake.finding(Area.BROKER, **(how | {"mqtt__password_file": name}))
+        assert finding.level is Level.FAULT
+        assert "cannot be read (No such file or directory)" in finding.sentence, name
+    fake.fifo("etc/pipe")
+    finding = fake.finding(Area.BROKER, **(how | {"mqtt__password_file": "/etc/pipe"}))
+    assert finding.sentence == "not tried: /etc/pipe is no regular file"
+    (fake.root / "run/credentials/edgeasr.service").mkdir(parents=True)
+    finding = fake.finding(Area.BROKER, **(how | {"mqtt__password_file": f"../../../..{own}"}))
+    assert "cannot be read (No such file or directory)" in finding.sentence

@@ -44,15 +44,15 @@ the_broker() {
     inside chgrp mosquitto "$certs/server.key"
     inside chmod 640 "$certs/server.key"
     rm -f "$ROOT"/tmp/{ca.key,server.csr,names}
-    put 640 "$PROJECT/systemd/mosquitto/edgeasr.acl" /etc/mosquitto/edgeasr.acl
-    inside chgrp mosquitto /etc/mosquitto/edgeasr.acl
+    inside install -d -m700 -o mosquitto -g mosquitto /etc/mosquitto/edgeasr
+    put 600 "$PROJECT/systemd/mosquitto/edgeasr.acl" /etc/mosquitto/edgeasr/acl
+    inside chown mosquitto: /etc/mosquitto/edgeasr/acl
     # Debian's own mosquitto.conf has persistence already, and mosquitto 2.0 refuses it twice.
     put 644 "$PROJECT/systemd/mosquitto/edgeasr.conf" /etc/mosquitto/conf.d/edgeasr.conf
-    inside install -m640 -g mosquitto /dev/null /etc/mosquitto/edgeasr.passwords
+    inside install -m600 -o mosquitto -g mosquitto /dev/null /etc/mosquitto/edgeasr/passwords
     for who in virtual subscriber operator; do
-        inside mosquitto_passwd -b /etc/mosquitto/edgeasr.passwords "$who" "password of $who"
+        inside runuser -u mosquitto -- mosquitto_passwd -b /etc/mosquitto/edgeasr/passwords "$who" "password of $who"
     done
-    inside chown root:mosquitto /etc/mosquitto/edgeasr.passwords
     inside systemctl --quiet enable mosquitto
 }
 
