@@ -144,7 +144,7 @@ def test_sensors_cards_and_batteries_are_just_not_there(tmp_path: Path, what: st
     for name in NAMES:
         place(tmp_path / name, what)
     sensors = Sensors(tmp_path)
-    assert (sensors.temperatures(), sensors.throttling(), sensors.battery_percent()) == ({}, None, None)
+    assert (sensors.temperatures(), sensors.throttling()) == ({}, None)
     assert alsa_cards(tmp_path / "proc") == ()
     assert batteries(tmp_path) == []
 

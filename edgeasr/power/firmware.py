@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edgeasr.power.sources.sysfs import number, text
+from edgeasr.safefile import read_bytes
 
 NOW: Final = 0xF  # the bits of now; the same 16 higher are since boot
 UNDER_VOLTAGE: Final = 0x1
@@ -83,7 +84,7 @@ def voltage_alarm(root: Path = Path("/")) -> bool | None:
 def supply_limit(root: Path = Path("/")) -> float | None:
     """Return the amperes that a Pi 5's supply has promised (USB-PD), None on other boards."""
     with contextlib.suppress(OSError):
-        told = (root / "proc/device-tree/chosen/power/max_current").read_bytes()
+        told = read_bytes(root / "proc/device-tree/chosen/power/max_current", 64)
         if len(told) == 4:  # a cell of the device tree, big-endian (raspberrypi/linux issue 6257)
             return int.from_bytes(told, "big") / 1000.0
     return None
