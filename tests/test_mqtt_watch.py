@@ -13,6 +13,7 @@ from rich.console import Console
 from edgeasr import settings
 from edgeasr.errors import BrokerError
 from edgeasr.mqtt import Kind, Publisher, Topics
+from edgeasr.mqtt import broker as broker_module
 from edgeasr.mqtt.broker import EmbeddedBroker
 from edgeasr.mqtt.view import LineView, LiveView, make_view
 from edgeasr.mqtt.watch import Heard, Watcher
@@ -61,6 +62,20 @@ def test_the_embedded_broker_carries_a_daemon_and_a_watcher(outbox: Outbox) -> N
 def test_an_embedded_broker_on_a_taken_port_is_one_sentence() -> None:
     with EmbeddedBroker() as broker, pytest.raises(BrokerError, match="try another port"):
         EmbeddedBroker(broker.port).start()
+
+
+def test_an_embedded_broker_whose_free_port_is_taken_meanwhile_takes_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with EmbeddedBroker() as taken:
+        free = broker_module._free_port
+        ports = [taken.port, taken.port]
+        monkeypatch.setattr(broker_module, "_free_port", lambda: ports.pop() if ports else free())
+        with EmbeddedBroker() as broker:
+            assert broker.port != taken.port
+            how = settings.Mqtt(host="127.0.0.1", port=broker.port, protocol=settings.Protocol.V311)
+            with Watcher(how, print) as watcher:
+                watcher.wait_up(PATIENCE)
 
 
 def test_a_watcher_hears_only_what_belongs_and_each_final_once(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _HOST = "127.0.0.1"
-_WAIT = 10.0  # seconds for the broker to come up or go down
+_WAIT = 30.0  # seconds for the broker to come up or go down, on a machine that has other work
+_TRIES = 5  # free ports, each of which another program may take before the broker does
 
 
 class EmbeddedBroker:
@@ -28,6 +29,7 @@ class EmbeddedBroker:
 
     def __init__(self, port: int = 0) -> None:
         self.port = port or _free_port()
+        self._tries = 1 if port else _TRIES
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._started = threading.Event()
@@ -85,13 +87,20 @@ class EmbeddedBroker:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         from amqtt.broker import Broker  # noqa: PLC0415  an extra, and slow to import
 
-        config: dict[str, Any] = {
-            "listeners": {"default": {"type": "tcp", "bind": f"{_HOST}:{self.port}"}},
-            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-        }
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        broker = Broker(config)
-        await broker.start()
+        for left in reversed(range(self._tries)):
+            config: dict[str, Any] = {
+                "listeners": {"default": {"type": "tcp", "bind": f"{_HOST}:{self.port}"}},
+                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+            }
+            broker = Broker(config)
+            try:
+                await broker.start()
+                break
+            except Exception:
+                if not left:
+                    raise
+                self.port = _free_port()
         self._started.set()
         await self._stop.wait()
         with contextlib.suppress(TimeoutError):
