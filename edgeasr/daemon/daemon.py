@@ -166,14 +166,15 @@ class Daemon:
             if encoder is not None:
                 encoder.close()
             control.close()
-            supply.close()
-            self._leave(messenger)
+            self._leave(messenger, supply)
         return 0
 
-    def _leave(self, messenger: Messenger) -> None:
-        """Publish what waits, as long as the time that is promised allows."""
+    def _leave(self, messenger: Messenger, supply: SupplyWatch) -> None:
+        """Publish what waits, as long as the time that is promised allows; then switch off, if that is due."""
+        supply.close()
         gone = _STOP_SECONDS if self._asked is None else self._asked + _STOP_SECONDS - time.monotonic()
         messenger.close(min(max(gone, _FAREWELL_SECONDS), _CLOSE_SECONDS))
+        supply.power_off()
 
     def _listen(self, rooms: _Rooms) -> None:
         engine, ear, operator = rooms.engine, rooms.ear, rooms.operator
@@ -211,6 +212,11 @@ class Daemon:
         """Look after hardware and supply; the power room, which nothing waits for, starts when the daemon is ready."""
         if ready:
             rooms.supply.start()
+        if rooms.supply.wants_power_off and not self._stop:
+            rooms.messenger.event(
+                "power_off", "error", "the battery is critical: the machine is switched off"
+            )
+            self.stop("a critical battery")
         rooms.supervisor.look()
         replaced = {"microphone": rooms.ear.replacements, "encoder": rooms.supervisor.replacements}
         rooms.alarms.look(rooms.engine.settings.quality, replaced)

@@ -10,7 +10,6 @@ from edgeasr.daemon.economy import SupplyPressure
 from edgeasr.power import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from edgeasr.daemon.health import Health
@@ -36,7 +35,7 @@ class SupplyWatch:
     ) -> None:
         self._settings, self._folder, self._root = settings, folder, root
         self._messenger, self._health = messenger, health
-        self.on_critical: Callable[[], None] = lambda: None
+        self.wants_power_off = False
         self._monitor: PowerMonitor | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -95,8 +94,17 @@ class SupplyWatch:
         (_LOG.warning if transition.is_worse else _LOG.info)("%s", message)
         severity = "warning" if transition.is_worse else "info"
         self._messenger.event("power_policy_changed", severity, message, {"policy": state, "before": before})
-        if state == "critical":
-            self.on_critical()
+        self.wants_power_off = state == "critical" and self._settings.power_off
+
+    def power_off(self) -> None:
+        """Switch the machine off if that is due; the last thing that the daemon does."""
+        if not self.wants_power_off:
+            return
+        from edgeasr.power.shutdown import power_off  # noqa: PLC0415
+
+        fault = power_off()
+        if fault is not None:
+            _LOG.error("%s", fault)
 
     def power_event(self, name: str, severity: str, message: str) -> None:
         """Pass on what happened to the supply."""
