@@ -35,7 +35,6 @@ class SupplyWatch:
     ) -> None:
         self._settings, self._folder, self._root = settings, folder, root
         self._messenger, self._health = messenger, health
-        self.wants_power_off = False
         self._monitor: PowerMonitor | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -94,22 +93,22 @@ class SupplyWatch:
         (_LOG.warning if transition.is_worse else _LOG.info)("%s", message)
         severity = "warning" if transition.is_worse else "info"
         self._messenger.event("power_policy_changed", severity, message, {"policy": state, "before": before})
-        self.wants_power_off = state == "critical" and self._settings.power_off
-
-    def power_off(self) -> None:
-        """Switch the machine off if that is due; the last thing that the daemon does."""
-        if not self.wants_power_off:
-            return
-        from edgeasr.power.shutdown import power_off  # noqa: PLC0415
-
-        fault = power_off()
-        if fault is not None:
-            _LOG.error("%s", fault)
+        if state == "critical" and self._settings.power_off:
+            self._power_off()
 
     def power_event(self, name: str, severity: str, message: str) -> None:
         """Pass on what happened to the supply."""
         (_LOG.info if severity == "info" else _LOG.warning)("%s", message)
         self._messenger.event(name, severity, message)
+
+    def _power_off(self) -> None:
+        """Ask for it in the monitor's thread; the system then ends the daemon as at any stop, and all is published."""
+        from edgeasr.power.shutdown import power_off  # noqa: PLC0415
+
+        self.power_event("power_off", "error", "the battery is critical: the machine is switched off")
+        fault = power_off()
+        if fault is not None:
+            self.power_event("power_off_refused", "error", fault)
 
     def _run(self) -> None:
         from edgeasr.power import PowerMonitor  # noqa: PLC0415
