@@ -170,11 +170,10 @@ class Daemon:
         return 0
 
     def _leave(self, messenger: Messenger, supply: SupplyWatch) -> None:
-        """Publish what waits, as long as the time that is promised allows; then switch off, if that is due."""
+        """Publish what waits, as long as the time that is promised allows."""
         supply.close()
         gone = _STOP_SECONDS if self._asked is None else self._asked + _STOP_SECONDS - time.monotonic()
         messenger.close(min(max(gone, _FAREWELL_SECONDS), _CLOSE_SECONDS))
-        supply.power_off()
 
     def _listen(self, rooms: _Rooms) -> None:
         engine, ear, operator = rooms.engine, rooms.ear, rooms.operator
@@ -212,11 +211,6 @@ class Daemon:
         """Look after hardware and supply; the power room, which nothing waits for, starts when the daemon is ready."""
         if ready:
             rooms.supply.start()
-        if rooms.supply.wants_power_off and not self._stop:
-            rooms.messenger.event(
-                "power_off", "error", "the battery is critical: the machine is switched off"
-            )
-            self.stop("a critical battery")
         rooms.supervisor.look()
         replaced = {"microphone": rooms.ear.replacements, "encoder": rooms.supervisor.replacements}
         rooms.alarms.look(rooms.engine.settings.quality, replaced)
