@@ -121,7 +121,9 @@ def test_each_final_is_an_event_and_none_is_taken_for_no_state(
     home: HomeAssistant, mosquitto: Mosquitto, listen: Callable[..., Any]
 ) -> None:
     client = listen(mosquitto.port).client
-    payload = config(TOPICS, "en-1", battery=True)
+    payload = config(
+        TOPICS, "en-1", power=("percent", "load_watts", "volts", "wh_lifetime", "seconds_to_empty")
+    )
     client.publish(config_topic("homeassistant", "kitchen"), payload, retain=True, qos=1)
     client.publish(TOPICS.of(Kind.AVAILABILITY), Availability.ONLINE.value, retain=True, qos=1)
     words, event = "sensor.edgeasr_kitchen_last_words", "event.edgeasr_kitchen_sentence"
@@ -141,10 +143,19 @@ def test_each_final_is_an_event_and_none_is_taken_for_no_state(
         f"{'x' * 249}…",
     ]
     assert home.attributes(words)["full_text"] == "None"
-    power = {"percent": 81.0, "watts": None}
+    power = {
+        "percent": 81.0,
+        "load_watts": None,
+        "volts": 3.9,
+        "wh_lifetime": 311.25,
+        "seconds_to_empty": 600.0,
+    }
     client.publish(TOPICS.of(Kind.POWER), json.dumps(power), retain=True, qos=1)
     wait_for(lambda: home.states("sensor.edgeasr_kitchen_battery")[-1] == "81.0", "the charge")
     assert home.states("sensor.edgeasr_kitchen_power")[-1] == "unknown"
+    wait_for(lambda: home.states("sensor.edgeasr_kitchen_energy")[-1] == "311.25", "the energy")
+    energy = home.attributes("sensor.edgeasr_kitchen_energy")
+    assert (energy["state_class"], energy["unit_of_measurement"]) == ("total_increasing", "Wh")
     client.publish(config_topic("homeassistant", "kitchen"), b"", retain=True, qos=1)
     home.tell(triggers="")
     wait_for(lambda: home.of("triggers"), "the answer")

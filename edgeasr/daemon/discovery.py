@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr import __version__
@@ -18,6 +19,8 @@ from edgeasr.daemon.state import DaemonState
 from edgeasr.mqtt import Availability, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from edgeasr.mqtt import Topics
 
 BIRTH: Final = "online"
@@ -51,8 +54,29 @@ def config_topic(prefix: str, device: str) -> str:
     return f"{prefix}/device/{_node(device)}/config"
 
 
-def config(topics: Topics, model: str, *, battery: bool = False) -> str:
-    """Return the retained configuration of the device and its entities; `battery`: those of a battery too."""
+# Figures of the power topic that Home Assistant shows: their entity, name and how it takes them.
+_POWER: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = MappingProxyType(
+    {
+        "percent": ("battery", "Battery", {"dev_cla": "battery", "unit_of_meas": "%"}),
+        "load_watts": ("watts", "Power", {"dev_cla": "power", "unit_of_meas": "W"}),
+        "volts": ("volts", "Voltage", {"dev_cla": "voltage", "unit_of_meas": "V"}),
+        "wh_lifetime": (
+            "energy",
+            "Energy",
+            {"dev_cla": "energy", "unit_of_meas": "Wh", "stat_cla": "total_increasing"},
+        ),
+        "seconds_to_empty": ("left", "Battery lasts", {"dev_cla": "duration", "unit_of_meas": "s"}),
+    }
+)
+
+
+def power_figures(values: Mapping[str, Any]) -> frozenset[str]:
+    """Return which figures of a power report are known and shown."""
+    return frozenset(name for name in _POWER if values.get(name) is not None)
+
+
+def config(topics: Topics, model: str, *, power: Collection[str] = ()) -> str:
+    """Return the retained configuration of the device and its entities; `power`: the power figures to show."""
     node = _node(topics.device)
     entities: dict[str, dict[str, Any]] = {
         "words": {
@@ -119,12 +143,9 @@ def config(topics: Topics, model: str, *, battery: bool = False) -> str:
             unit_of_meas="MiB",
         ),
     }
-    if battery:
-        power = topics.of(Kind.POWER)
-        entities["battery"] = _figure(
-            power, "Battery", "value_json.percent", dev_cla="battery", unit_of_meas="%"
-        )
-        entities["watts"] = _figure(power, "Power", "value_json.watts", dev_cla="power", unit_of_meas="W")
+    for key, (short, label, how) in _POWER.items():
+        if key in power:
+            entities[short] = _figure(topics.of(Kind.POWER), label, f"value_json.{key}", **how)
     for name, entity in entities.items():
         if entity["p"] != "device_automation":  # no entity, so without an id
             entity["uniq_id"] = f"{node}_{name}"

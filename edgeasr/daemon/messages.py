@@ -50,7 +50,8 @@ class Messenger:
         self._stack = ExitStack()
         self._publisher: Publisher | None = None
         self._events = Events(self._send_event)
-        self._has_battery = False
+        self._power: Mapping[str, Any] | None = None
+        self._power_shown: frozenset[str] = frozenset()
         self._outbox: Outbox | None = None
         self._file = HealthFile(settings.health.prometheus_file)
         self._stack.callback(self._file.close)
@@ -113,7 +114,7 @@ class Messenger:
         if self._publisher and self._mqtt.discovery:
             topic = discovery.config_topic(self._mqtt.discovery_prefix, self._topics.device)
             model = self._state.model or "edgeasr"
-            payload = discovery.config(self._topics, model, battery=self._has_battery)
+            payload = discovery.config(self._topics, model, power=self._power_shown)
             self._publisher.publish_retained(topic, payload, qos=1, shorter=discovery_sizes.shorter(payload))
 
     def respond(self, topic: str, payload: str, correlation: bytes | None) -> None:
@@ -153,12 +154,14 @@ class Messenger:
             self._publish_health(values)
 
     def power(self, values: Mapping[str, Any] | None) -> None:
-        """Publish the power report, if there is one; Home Assistant hears of a battery once there is."""
+        """Publish the power report, if there is one; Home Assistant hears of each figure once it is known."""
+        self._power = values
         if values is None or not self._publisher:
             return
         self._publisher.publish_retained(self._topics.of(Kind.POWER), json.dumps(values), qos=0)
-        if not self._has_battery:
-            self._has_battery = True
+        known = discovery.power_figures(values)
+        if not known <= self._power_shown:
+            self._power_shown |= known
             self.discover()
 
     def quality(self, change: Change, pressure: Pressure, health: Health) -> None:
@@ -202,6 +205,7 @@ class Messenger:
             muted=self._muted,
             connected=publisher.is_up if publisher else None,
             connections=publisher.counts.connections if publisher else 0,
+            power=self._power,
         )
 
     def _publish_health(self, values: Mapping[str, Any]) -> None:

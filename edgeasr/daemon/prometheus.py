@@ -64,6 +64,7 @@ class Situation:
     muted: bool
     connected: bool | None = None
     connections: int = 0
+    power: Mapping[str, Any] | None = None  # the last power report
 
 
 class HealthFile:
@@ -160,6 +161,11 @@ def _lines(health: Mapping[str, Any], situation: Situation, own: dict[str, str])
             for since, shift in (("now", 0), ("boot", _SINCE_BOOT))
         ]
         yield from _metric("throttling", "gauge", about, conditions)
+    if situation.power is not None:
+        from edgeasr.power.metrics import power_metrics  # noqa: PLC0415 - only where power is known
+
+        for name, kind, about, samples in power_metrics(situation.power, own):
+            yield from _metric(name, kind, about, samples)
 
 
 def write(path: Path, text: str) -> str | None:

@@ -92,7 +92,8 @@ def test_each_final_is_an_event_and_a_trigger_the_same_sentence_too() -> None:
 
 def test_the_message_is_small() -> None:
     assert len(config(TOPICS, "edgeasr-en-8").encode()) <= 2600
-    assert len(config(TOPICS, "edgeasr-en-8", battery=True).encode()) <= 3100
+    every = ("percent", "load_watts", "volts", "wh_lifetime", "seconds_to_empty")
+    assert len(config(TOPICS, "edgeasr-en-8", power=every).encode()) <= 3800, "with battery, power and energy"
 
 
 def test_figures_come_out_and_missing_ones_are_unknown() -> None:

@@ -174,11 +174,27 @@ def test_promtool_has_nothing_to_say_and_units_are_base_units(pi: Path) -> None:
     health = Health(pi)
     health.chunk(1.0, 0.25, 0.1, speech=True)
     health.final(event("a-1"), 0.0)
-    text = prometheus.render(report(health), replace(SITUATION, connected=True, connections=3))
+    power = {
+        "load_watts": 2.5,
+        "percent": 81.0,
+        "wh_lifetime": 2.0,
+        "seconds_to_empty": None,
+        "policy": "saver",
+    }
+    power |= {"wh_by_activity": {"idle": 0.0, "transcribing": 0.5}, "under_voltage": False, "estimated": True}
+    text = prometheus.render(report(health), replace(SITUATION, connected=True, connections=3, power=power))
     found = figures(text)
     assert found["last_utterance_latency_seconds"] == 0.9123
     assert found["last_utterance_queue_wait_seconds"] == 0.1
     assert found['queue_wait_seconds{queue="finals"}'] == 1.5
+    assert (found["power_watts"], found["battery_charge_ratio"], found["energy_joules_total"]) == (
+        2.5,
+        0.81,
+        7200,
+    )
+    assert found['activity_energy_joules_total{activity="transcribing"}'] == 1800
+    assert found['power_policy{policy="saver"}'] == found["power_estimated"] == 1
+    assert "battery_remaining_seconds" not in found
     assert found["mqtt_connected"] == 1
     assert found["mqtt_connections_total"] == 3
     assert found['throttling{condition="throttled",since="now"}'] == 1
