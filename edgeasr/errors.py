@@ -11,6 +11,7 @@ EdgeasrError
     ├── UsageError          a command line that cannot be carried out
     ├── AudioFormatError    a file or stream that is not audio we can read
     ├── DeviceError         no such microphone, or it cannot be opened as asked
+    ├── OutputError         a file or stream that cannot be written
     ├── BundleError         a model bundle that breaks its contract or its checksums
     └── RuntimeMissingError a library or program the chosen settings need is not installed
 """
@@ -66,6 +67,10 @@ class AudioFormatError(FatalError):
 
 class DeviceError(FatalError):
     """No such audio device, or it cannot be opened as asked."""
+
+
+class OutputError(FatalError):
+    """A file or stream that cannot be written."""
 
 
 class BundleError(FatalError):

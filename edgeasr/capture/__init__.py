@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgeasr.capture.decoded import MOST_CHANNELS, DecodedSource
     from edgeasr.capture.devices import InputDevice, list_devices
     from edgeasr.capture.file import FileSource
     from edgeasr.capture.microphone import MicrophoneSource
@@ -16,34 +17,43 @@ if TYPE_CHECKING:
     from edgeasr.capture.process import MicrophoneProcess
     from edgeasr.capture.ring import Ring
     from edgeasr.capture.source import SAMPLE_RATE, Source
+    from edgeasr.capture.standard_input import RawSource, open_standard_input
 
 __all__ = [
+    "MOST_CHANNELS",
     "SAMPLE_RATE",
+    "DecodedSource",
     "FileSource",
     "InputDevice",
     "MicrophoneProcess",
     "MicrophoneSource",
     "PcmSource",
+    "RawSource",
     "Ring",
     "Source",
     "list_devices",
     "load_pyaudio",
     "open_source",
+    "open_standard_input",
     "start_portaudio",
 ]
 
 _MODULES = {
+    "MOST_CHANNELS": "decoded",
     "SAMPLE_RATE": "source",
+    "DecodedSource": "decoded",
     "FileSource": "file",
     "InputDevice": "devices",
     "MicrophoneProcess": "process",
     "MicrophoneSource": "microphone",
     "PcmSource": "pcm",
+    "RawSource": "standard_input",
     "Ring": "ring",
     "Source": "source",
     "list_devices": "devices",
     "load_pyaudio": "portaudio",
     "open_source": "open",
+    "open_standard_input": "standard_input",
     "start_portaudio": "portaudio",
 }
 

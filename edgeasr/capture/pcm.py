@@ -13,6 +13,7 @@ import numpy as np
 from edgeasr.capture.resampler import Resampler
 from edgeasr.capture.source import SAMPLE_RATE
 from edgeasr.errors import AudioFormatError, DeviceError, SourceLostError, UsageError
+from edgeasr.media import recognise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ WIDTH: Final = 2
 # How long a wait may last before it looks whether another thread has closed the source.
 SLICE_SECONDS: Final = 0.25
 
-CONTAINERS: Final = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
+_LEAST_HEAD: Final = 4  # bytes by which a file's format can be told
 
 
 class PcmSource:
@@ -42,11 +43,8 @@ class PcmSource:
         timeout: float = 10.0,
     ) -> None:
         self.name = "standard input"
-        self._descriptor = _standard_input() if descriptor is None else descriptor
-        if os.isatty(self._descriptor):
-            raise UsageError(
-                "standard input is a terminal: pipe PCM into it, as from `arecord -f S16_LE -r 16000 -t raw`"
-            )
+        self._descriptor = standard_input() if descriptor is None else descriptor
+        refuse_terminal(self._descriptor)
         self._timeout = timeout
         self._resampler = Resampler(rate, channels, BLOCK_FRAMES)
         self._frame = WIDTH * channels
@@ -125,8 +123,8 @@ class PcmSource:
             self._pending = self._resampler.flush()
             return
         filled = self._odd + count
-        if self._bytes_read < len(b"RIFF") <= filled:
-            self._refuse_container()
+        if self._bytes_read < _LEAST_HEAD <= filled:
+            self._refuse_container(filled)
         self._bytes_read += count
         whole = filled - filled % self._frame
         self._pending = self._resampler.push_int16(self._bytes[:whole].view("<i2"))
@@ -146,17 +144,26 @@ class PcmSource:
                 return True
         return False
 
-    def _refuse_container(self) -> None:
-        container = CONTAINERS.get(bytes(self._bytes[:4]))
+    def _refuse_container(self, filled: int) -> None:
+        container = recognise(bytes(self._bytes[:filled]))
         if container is not None:
             raise AudioFormatError(
-                f"{self.name} carries a {container} file, not raw PCM: name the file as an argument, "
+                f"{self.name} carries {container}, not raw PCM: name the file as an argument, "
                 "or pipe `ffmpeg -i FILE -f s16le -ar 16000 -ac 1 -`"
             )
 
 
-def _standard_input() -> int:
+def standard_input() -> int:
+    """Return the descriptor of standard input; raises DeviceError where it is closed."""
     try:
         return sys.stdin.fileno()
     except (AttributeError, OSError, ValueError) as error:
         raise DeviceError("standard input is closed: pipe raw PCM into the command") from error
+
+
+def refuse_terminal(descriptor: int) -> None:
+    """Raise UsageError where somebody would have to type the samples."""
+    if os.isatty(descriptor):
+        raise UsageError(
+            "standard input is a terminal: pipe PCM into it, as from `arecord -f S16_LE -r 16000 -t raw`"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,14 @@ def tell(message: object) -> None:
 def say(text: object) -> None:
     """Write text from outside on standard output, one line for each of its lines and nothing else."""
     print(printable(text, lines=True), flush=True)
+
+
+def abandon_output() -> None:
+    """Let the interpreter's last flush of standard output go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 class _Handler(logging.Handler):

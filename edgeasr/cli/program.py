@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from edgeasr import __version__
 from edgeasr.cli.commands import GROUPS, find
-from edgeasr.cli.console import tell
+from edgeasr.cli.console import abandon_output, tell
 from edgeasr.errors import EdgeasrError, UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ Examples:
 
 Exit status: {status}
 """
-EXIT_STATUS: Final = "0 done; 1 something failed; 2 wrong usage or configuration; 130 interrupted."
+EXIT_STATUS: Final = (
+    "0 done; 1 something failed; 2 wrong usage or configuration; 3 a transcript is incomplete; "
+    "130 interrupted."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not _is_output(error):
             raise
-        _abandon_output()
+        abandon_output()
         if isinstance(error, BrokenPipeError):
             return BROKEN_PIPE
         tell(f"cannot write to standard output ({error.strerror}); free some space or write elsewhere")
@@ -135,11 +138,3 @@ def _help() -> str:
 def _is_output(error: OSError) -> bool:
     """Whether the error is about a stream; whoever writes or reads a file by name says so itself."""
     return error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EDQUOT)
-
-
-def _abandon_output() -> None:
-    """Let the interpreter's last flush of standard output go nowhere."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)

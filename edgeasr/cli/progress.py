@@ -81,8 +81,8 @@ class _Lines(_Progress):
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _LINE_PAUSE
-        of = f" of {_clock(self._length)}, {seconds / self._length:.0%}" if self._length else ""
-        tell(f"{self._label}: {_clock(seconds)}{of}")
+        of = f" of {clock(self._length)}, {seconds / self._length:.0%}" if self._length else ""
+        tell(f"{self._label}: {clock(seconds)}{of}")
 
 
 class _Bar(_Progress):
@@ -131,6 +131,7 @@ class _Bar(_Progress):
             self._bar.update(self._task, completed=seconds, speed=speed)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02d}"

@@ -54,13 +54,14 @@ def to_srt(all_cues: Iterable[Cue]) -> str:
     return "\n".join(blocks)
 
 
-def to_vtt(all_cues: Iterable[Cue]) -> str:
-    """Return a WebVTT file."""
+def to_vtt(all_cues: Iterable[Cue], *, note: str | None = None) -> str:
+    """Return a WebVTT file; `note` is for whoever reads the file, and is not shown."""
     blocks = [
         f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{html.escape(cue.text, quote=False)}\n"
         for cue in _unhurried(list(all_cues))
     ]
-    return "\n".join(["WEBVTT\n", *blocks])
+    remarks = [f"NOTE {' '.join(note.replace('-->', '->').split())}\n"] if note else []
+    return "\n".join(["WEBVTT\n", *remarks, *blocks])
 
 
 def _breaks(group: Sequence[Piece], piece: Piece, words: Sequence[EventWord]) -> bool:

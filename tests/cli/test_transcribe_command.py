@@ -216,10 +216,11 @@ def test_a_wav_that_is_cut_short_is_read_with_a_warning(
     whole = (tmp_path / "a.wav").read_bytes()
     (tmp_path / "a.wav").write_bytes(whole[: len(whole) * 3 // 4])
     result = transcribe("-f", "jsonl", tmp_path / "a.wav")
-    assert result.code == 0
+    assert result.code == 3
     assert "warning: " in result.sentence
     assert "cut short" in result.sentence
     assert objects(result)[0]["words"]
+    assert "cut short" in objects(result)[0]["incomplete"]
 
 
 def test_each_form_in_a_folder(transcribe: Run, tmp_path: Path, speech: list[Path]) -> None:
