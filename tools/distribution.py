@@ -43,6 +43,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.distribution", description=__doc__)
     parser.add_argument("--folder", type=Path, default=_SOURCE / "build/dist", help="emptied, then filled")
     folder = parser.parse_args().folder.resolve()
+    if not (_SOURCE / ".git").exists():
+        raise SystemExit(f"{_SOURCE} is no git clone; run this in one")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     wheel, archive = _build(folder)

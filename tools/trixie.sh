@@ -66,6 +66,7 @@ run_inside() {
 }
 
 [ $# -ge 1 ] || fail "usage: trixie.sh FOLDER [ARGS]"
+git -C "$PROJECT" rev-parse --git-dir >/dev/null 2>&1 || fail "$PROJECT is no git clone; run this in one"
 mkdir -p "$1"
 ROOT=$(cd "$1" && pwd)/trixie-root
 get_root
