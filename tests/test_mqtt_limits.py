@@ -578,3 +578,100 @@ def test_a_visit_tells_what_the_broker_does_not_take(make_mosquitto: Callable[..
         "1450 bytes",
     ]
     assert greet(quick(make_mosquitto().port), PATIENCE) == []
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("how", ["hangs up", "stays silent"])
+def test_a_broker_at_which_every_final_ends_the_connection_gets_them_all_later(
+    how: str,
+    protocol: settings.Protocol,
+    hostile: Callable[..., HostileBroker],
+    device: Callable[..., Device],
+) -> None:
+    is_mended = False
+
+    def judge(said: Said) -> int | None:
+        if said.topic != FINAL or is_mended:
+            return 0
+        if how == "hangs up":
+            raise HangUpError
+        return None
+
+    broker = hostile(judge=judge)
+    one = device(broker.port, protocol=protocol, ack_timeout=0.05, reconnect_max=0.1)
+    one.start(4)
+    wait_for(lambda: TroubleKind.FINALS in one.now, "the news")
+    seen = len(broker.of(FINAL))
+    wait_for(lambda: len(broker.of(FINAL)) > seen + 4, "more tries")
+    is_mended = True
+    assert one.publisher.flush(PATIENCE)
+    assert one.aside == []
+    assert broker.of(FINAL)[-4:] == list("0123")
+
+
+def test_a_subscription_refused_for_now_is_asked_for_again(
+    hostile: Callable[..., HostileBroker], device: Callable[..., Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeasr.mqtt._session._PAUSE", 0.05)
+    asked: list[list[str]] = []
+
+    def subscribe(filters: list[str]) -> list[int]:
+        asked.append(filters)
+        return [0x97 if one == COMMAND and len(asked) < 3 else 1 for one in filters]
+
+    broker = hostile(subscribe=subscribe)
+    mute = TOPICS.of(Kind.MUTE_SET)
+    one = device(broker.port, COMMAND, mute)
+    one.start(0)
+    wait_for(lambda: len(asked) == 3, "another try")
+    assert asked == [[COMMAND, mute], [COMMAND], [COMMAND]]
+    wait_for(lambda: one.told and not one.now, "the end of it")
+
+
+def test_a_final_that_somebody_sends_once_more_is_no_longer_told(
+    hostile: Callable[..., HostileBroker], device: Callable[..., Device], tmp_path: Path
+) -> None:
+    refused = 0x99
+    broker = hostile(judge=lambda said: refused if said.payload == "1" else 0)
+    one = device(broker.port)
+    one.start(3)
+    wait_for(lambda: TroubleKind.SET_ASIDE in one.now, "the news")
+    refused = 0
+    assert DeadLetters(tmp_path / "outbox0.sqlite").want("id1") == 1
+    one.publisher.publish_final("new", "new")
+    wait_for(lambda: "1" in broker.of(FINAL)[-2:], "what was set aside")
+    wait_for(lambda: not one.now, "the end of it")
+
+
+def test_topics_that_strangers_name_for_responses_are_not_told_of(
+    hostile: Callable[..., HostileBroker], device: Callable[..., Device]
+) -> None:
+    broker = hostile(greet=lambda _: (0, numbers(packet=300)))
+    one = device(broker.port)
+    one.start(1)
+    one.publisher.wait_up(PATIENCE)
+    for number in range(50):
+        assert one.publisher.publish_once(f"stranger/{number}", "x" * 400), "not kept for later"
+        assert one.publisher.publish_once("stranger/#", "x"), "nor this"
+    assert one.publisher.flush(PATIENCE)
+    assert one.publisher.counts.messages_dropped == 100
+    wait_for(lambda: one.now, "the news")
+    assert {told.topic for told in one.told} == {""}
+
+
+def test_an_event_under_way_when_the_connection_ends_is_sent_again(
+    hostile: Callable[..., HostileBroker], device: Callable[..., Device]
+) -> None:
+    topic = TOPICS.of(Kind.EVENT)
+
+    def judge(said: Said) -> int:
+        if said.topic == topic and said.connection == 0:
+            raise HangUpError
+        return 0
+
+    broker = hostile(judge=judge)
+    one = device(broker.port)
+    one.start(0)
+    one.publisher.wait_up(PATIENCE)
+    assert one.publisher.publish_once(topic, "told", again=True)
+    wait_for(lambda: broker.of(topic) == ["told", "told"], "it")

@@ -102,7 +102,7 @@ def main(args: argparse.Namespace) -> int:
     # The link logs the very sentences that are shown anyway.
     with logged(args.verbose, least=logging.ERROR):
         view = _view(args, console, settings.mqtt.prefix)
-        with Watcher(settings.mqtt, show, device=args.device, on_link=link) as watcher:
+        with Watcher(settings.mqtt, show, device=args.device, on_link=link, on_refusal=view.note) as watcher:
             watcher.wait_up(settings.mqtt.connect_timeout + _ANSWER_SLACK)
             with view:
                 is_shown.set()

@@ -10,9 +10,10 @@ _DIAGNOSTIC: Final = "ent_cat"
 
 
 def shorter(config: str) -> list[str]:
-    """Return the configuration without looks and details, without diagnostics, and with the words alone.
+    """Return the configuration without blanks, without looks and details, without diagnostics, and then less and less.
 
-    Each is shorter than the one before; Home Assistant shows what is left, and keeps what it knew already.
+    The last one has the words alone. Each is shorter than the one before; Home Assistant shows what is left, and keeps
+    what it knew already.
     """
     values = json.loads(config)
     entities: dict[str, dict[str, Any]] = values["cmps"]
@@ -20,9 +21,9 @@ def shorter(config: str) -> list[str]:
         name: {key: value for key, value in entity.items() if key not in _DISPENSABLE}
         for name, entity in entities.items()
     }
-    main = {name: plain[name] for name, entity in entities.items() if _DIAGNOSTIC not in entity}
-    words = dict(list(main.items())[:1])
+    main = [(name, plain[name]) for name, entity in entities.items() if _DIAGNOSTIC not in entity]
+    fewer = [dict(main[:count]) for count in range(len(main), 0, -1)]
     return [
         json.dumps({**values, "cmps": some}, ensure_ascii=False, separators=(",", ":"))
-        for some in (entities, plain, main, words)
+        for some in (entities, plain, *fewer)
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import socket
 import struct
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -26,46 +26,23 @@ from edgeasr.mqtt.peer.reasons import Reason
 from edgeasr.mqtt.receipt import Receipt
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from edgeasr.settings import Credentials, Mqtt
+    from edgeasr.mqtt.plan import Plan
 
 log = logging.getLogger(__name__)
 
 _TICK = 1.0  # seconds between two looks at time-outs; data and publishing wake the loop at once
 _TICK_CONNECTING = 0.1
 _PER_KEEPALIVE = 4  # looks in the time after which the connection is probed, where that is short
+_PAUSE, _LONGEST_PAUSE = (
+    30.0,
+    600.0,
+)  # seconds until a subscription that was refused is asked for again; doubles
 _MOST_QUEUED = 128  # messages with QoS 1 in paho, beyond which publishing is refused
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker publishes, retained, when this client is lost."""
-
-    topic: str
-    payload: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that is the same for each connection of a link.
-
-    `refused`: of a subscription, its filter and the code, or None where the broker has no answer.
-    """
-
-    mqtt: Mqtt
-    client_id: str
-    login: Credentials
-    tls: ssl.SSLContext | None
-    will: Will | None
-    filters: tuple[tuple[str, int], ...]
-    message: Callable[[Message], None]
-    acknowledged: Callable[[int, int], None]
-    refused: Callable[[str, int | None], None]
 
 
 class Session:
@@ -94,7 +71,8 @@ class Session:
         self._stage = Stage.REACHING
         self._since = 0.0  # when the broker welcomed us
         self._tick = _TICK
-        self._filters: tuple[tuple[str, int], ...] = ()
+        self._filters: tuple[tuple[str, int], ...] = ()  # not granted yet
+        self._ask_again, self._pause = math.inf, _PAUSE
         self._sent: deque[Receipt] = deque()  # with QoS 1, the oldest first
         self._answers: deque[int] = deque(maxlen=2 * _MOST_QUEUED)  # of a broker that acknowledges nothing
         self._publishing = threading.Lock()  # what is handed to paho is noted before its end can be judged
@@ -223,6 +201,9 @@ class Session:
                     self._plan.refused(topic, None)
                 self._is_up()
             look(self)
+            if self.up and self._filters and time.monotonic() > self._ask_again:
+                self._ask_again = math.inf
+                client.subscribe(list(self._filters))
             if client.socket() is None or (closing.is_set() and not self.up):
                 break
 
@@ -335,8 +316,13 @@ class Session:
         codes: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        for (topic, _), code in zip(self._filters, codes, strict=False):
+        answers = list(zip(self._filters, codes, strict=False))
+        for (topic, _), code in answers:
             self._plan.refused(topic, code.value if code.is_failure else 0)
+        # Rights may be granted later, and quotas end.
+        self._filters = tuple(one for one, code in answers if code.is_failure)
+        self._ask_again = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         if not self.up:
             self._is_up()
 

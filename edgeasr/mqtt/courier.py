@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TICK = 0.5  # seconds between two looks at the acknowledgements' time-out while any is awaited
+_SLACK = 0.001  # seconds, so that what was waited for has come
 _IDLE = 30.0
 _PAUSE = 5.0  # after the outbox refused
 _QUIET = 30.0  # seconds for which a connection has to last without a final at which others ended
@@ -135,16 +136,20 @@ class Courier:
                 session = self._turn(session)
             except TransientError as error:
                 self._complain(str(error))
-            except Exception as error:  # words wait for this thread: it goes on whatever one of them holds
-                log.exception("sending finals met an error; it is tried again")
-                self._complain(f"sending finals met an error ({error}); it is tried again")
+            except Exception as error:  # noqa: BLE001  words wait for this thread: it goes on whatever one of them holds
+                self._complain(f"sending finals met an error ({error!r}); it is tried again")
                 self._begin_again()
 
     def _patience(self) -> float:
-        is_busy = bool(self._under_way or self._is_owed or self._is_resting or self._verdicts.is_alone)
-        if self._not_before:
-            return max(0.0, min(_TICK, self._not_before - time.monotonic()))
-        return _TICK if is_busy else _IDLE
+        """Return the seconds after which there is something to do, if nobody leaves a note before."""
+        now = time.monotonic()
+        awaited = next(iter(self._under_way.values()), None)
+        if awaited is not None or self._not_before:
+            due = [self._not_before] if self._not_before else []
+            due += [awaited.deadline] if awaited else []
+            left = min(due) - now
+            return left + _SLACK if 0 < left < _TICK else _TICK
+        return _TICK if self._is_owed or self._is_resting or self._verdicts.is_alone else _IDLE
 
     def _turn(self, session: int) -> int:
         while self._endings:
@@ -250,12 +255,7 @@ class Courier:
             for entry in batch:
                 if session != self._session:
                     return
-                verdict = verdicts.on(entry.id, len(entry.payload))
-                if verdict is Verdict.SET_ASIDE:
-                    self._put_aside(
-                        entry, "the MQTT broker ends connections at finals of its size; see its log"
-                    )
-                elif verdict is None and not self._publish(entry):
+                if not self._offer(entry):
                     return
                 self._last = entry.seq
             if len(batch) < room:
@@ -264,12 +264,21 @@ class Courier:
             return
         if verdicts.passed:
             self._rest_or_prove()
-        else:
-            self._troubles.report(TroubleKind.FINALS, "")
+            return
+        self._troubles.report(TroubleKind.FINALS, "")
+        if not len(self._outbox):
+            verdicts.clear()
 
     def _room(self) -> int:
         is_one = self._link.is_new or self._is_alone or self._verdicts.is_alone
         return (1 if is_one else self._window) - len(self._under_way)
+
+    def _offer(self, entry: Entry) -> bool:
+        """Send a final unless it is at fault; False where there is no room or connection."""
+        verdict = self._verdicts.on(entry.id, len(entry.payload))
+        if verdict is Verdict.SET_ASIDE:
+            self._put_aside(entry, "the MQTT broker ends connections at finals of its size; see its log")
+        return verdict is not None or self._publish(entry)
 
     def _publish(self, entry: Entry) -> bool:
         """Send a final, or set it aside where it cannot be; False where there is no room or connection."""
@@ -296,6 +305,15 @@ class Courier:
         sentence = f"{what} set aside, see `edgeasr outbox list`: {reason}" if count else ""
         self._troubles.report(TroubleKind.SET_ASIDE, sentence)
 
+    def _check_aside(self) -> None:
+        """See whether somebody has taken care of what was set aside."""
+        if self._aside:
+            with contextlib.suppress(TransientError):
+                left = self._aside & self._outbox.aside()
+                if left != self._aside:
+                    self._aside = left
+                    self._tell_aside("the broker refused them")
+
     def _rest_or_prove(self) -> None:
         """All that wait were passed over: pause, unless they are suspects and the connection lasts without them."""
         if time.monotonic() > self._up_since + min(_QUIET, self._most_pause) and self._verdicts.proven():
@@ -321,6 +339,7 @@ class Courier:
             self._next_save = time.monotonic() + _IDLE
             with contextlib.suppress(TransientError):  # told when it was refused first
                 self._outbox.save()
+            self._check_aside()
 
     def _check_silence(self) -> None:
         if not self._under_way or not self._up.is_set():

@@ -13,12 +13,13 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edgeasr.errors import BrokerError, ConfigError
 from edgeasr.mqtt import faults, tls
-from edgeasr.mqtt._session import Plan, Session, Will
+from edgeasr.mqtt._session import Session
 from edgeasr.mqtt.peer.backoff import Backoff
 from edgeasr.mqtt.peer.costs import costs_of
 from edgeasr.mqtt.peer.lessons import Lessons
 from edgeasr.mqtt.peer.reasons import name_of
 from edgeasr.mqtt.peer.trouble import TroubleKind
+from edgeasr.mqtt.plan import Plan, Will
 from edgeasr.settings import Protocol, credentials
 
 if TYPE_CHECKING:

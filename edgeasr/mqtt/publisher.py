@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgeasr.errors import TransientError
-from edgeasr.mqtt._session import Will
 from edgeasr.mqtt.courier import Courier
 from edgeasr.mqtt.link import Hooks, Link, LinkState
 from edgeasr.mqtt.peer.limits import ShunnedTopicError, UnsendableError
 from edgeasr.mqtt.peer.trouble import Trouble, TroubleKind, Troubles
+from edgeasr.mqtt.plan import Will
 from edgeasr.mqtt.retained import RetainedMessages
 from edgeasr.mqtt.topics import Availability, Kind, Topics
 
@@ -95,6 +95,7 @@ class Publisher:
         self._retained.put(availability, (Availability.ONLINE.value,), qos=1)
         self._unsent: set[str] = set()  # topics of messages that this broker did not take
         self._availability = availability
+        self._own = {topics.of(kind) for kind in Kind}
         self._courier = Courier(outbox, self._link, mqtt, self._troubles, self._has_room)
 
     @property
@@ -228,7 +229,8 @@ class Publisher:
             return None
 
     def _tell(self, topic: str, error: UnsendableError) -> None:
-        if not isinstance(error, ShunnedTopicError):
+        # A stranger may name the topic of a response; that one is only counted.
+        if topic in self._own and not isinstance(error, ShunnedTopicError):
             self._unsent.add(topic)
             self._troubles.report(TroubleKind.SIZE, f"some of {topic} is not published: {error}", topic)
 

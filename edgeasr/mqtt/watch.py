@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from edgeasr.mqtt import topics
 from edgeasr.mqtt.link import Hooks, Link, LinkState
 from edgeasr.mqtt.payload import read_payload
+from edgeasr.mqtt.peer.trouble import TroubleKind
 from edgeasr.mqtt.topics import Kind
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Heard:
 class Watcher:
     """Subscribes to one device or all; `on_heard` is called from the connection's thread for each message.
 
+    `on_refusal` hears of a subscription that the broker does not grant.
+
     A final that comes twice, which QoS 1 allows, is passed on once.
     """
 
@@ -67,16 +70,23 @@ class Watcher:
         *,
         device: str | None = None,
         on_link: Callable[[bool, str], None] | None = None,
+        on_refusal: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._prefix = mqtt.prefix
         self._on_heard = on_heard
         self._finals: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
         tell = on_link or (lambda _up, _reason: None)
+
+        def refused(kind: TroubleKind, sentence: str, _topic: str) -> None:
+            if kind is TroubleKind.SUBSCRIPTION and sentence:
+                on_refusal(sentence)
+
         filters = [(topics.filter_of(mqtt.prefix, kind, device or "+"), 1) for kind in _WATCHED]
         hooks = Hooks(
             up=lambda: tell(True, ""),
             down=lambda ending: tell(False, ending.reason),
             message=self._message,
+            trouble=refused,
         )
         # Never the daemon's client id: a broker throws the elder of two namesakes out.
         own = replace(mqtt, client_id=None)

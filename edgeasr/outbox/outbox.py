@@ -141,6 +141,12 @@ class Outbox:
                 self._herald.set_aside(event_id, reason)
                 self._herald.dropped(self.dropped)
 
+    def aside(self) -> set[str]:
+        """Return the ids of the finals that are set aside; TransientError where they cannot be read."""
+        letters = {letter.id for letter in self._dead_letters.letters()}
+        with self._lock:
+            return {one for one in letters if isinstance(one, str)} | self._hidden.keys()
+
     def adopt(self, how: settings.Outbox) -> None:
         """Go by other bounds from the next final on; the file stays the same."""
         with self._lock:

@@ -10,6 +10,7 @@ from edgeasr.mqtt.peer.limits import Limits
 from edgeasr.mqtt.peer.reasons import Reason
 
 _TWICE: Final = 2  # once may be chance
+_MOST_TOPICS: Final = 15  # left out before this one; strangers name some of them, for responses
 _OF_WILL: Final = frozenset({Reason.PACKET_TOO_LARGE, Reason.TOPIC_INVALID, Reason.PAYLOAD_INVALID})
 # What a broker that hangs up on the greeting may dislike about the last will, the likeliest first.
 _WILLS: Final = (
@@ -105,4 +106,5 @@ class Lessons:
         if not ending.has_settled and now.qos:
             return replace(now, qos=0, retain=True)
         # Perhaps it is too large: half of it, if there is a shorter one.
-        return replace(now, topics={**now.topics, ending.suspect or "": ending.suspect_size // 2})
+        others = dict(list(now.topics.items())[-_MOST_TOPICS:])
+        return replace(now, topics={**others, ending.suspect or "": ending.suspect_size // 2})

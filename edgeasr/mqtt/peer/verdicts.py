@@ -81,10 +81,20 @@ class Verdicts:
 
     def proven(self) -> bool:
         """Note that the connection lasts while suspects are held back; whether to begin with the oldest."""
-        suspects = {one for one, count in self._losses.items() if count >= _MOST_LOSSES} & self._passed
-        self._condemned |= suspects
+        suspects = [
+            one for one, count in self._losses.items() if count >= _MOST_LOSSES and one in self._passed
+        ]
         self._passed.clear()
+        if len(suspects) < _EACH:
+            self._condemned |= set(suspects)
+        else:  # then it is every final: try one of them again from time to time
+            self._losses[suspects[0]] = _MOST_LOSSES - 1
         return bool(suspects)
+
+    def clear(self) -> None:
+        """Note that no final is left."""
+        for notes in (self._passed, self._condemned, self._tries, self._losses):
+            notes.clear()
 
     def refused(self, event_id: str, refusal: Refusal) -> Verdict:
         """Judge a final that the broker has refused."""
