@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # An emulated machine, which takes many minutes: `make test-device`.
 collect_ignore = ["device"]
 
+# No settings of whoever runs the tests.
+os.environ["XDG_CONFIG_HOME"] = "/nonexistent"
 # The model beside these tests, not one that this machine has installed.
 os.environ.setdefault("EDGEASR_MODELS", str(Path(__file__).resolve().parents[1] / "models"))
 

@@ -31,7 +31,7 @@ class Terminal:
     def __init__(self, line: Sequence[str], environ: Mapping[str, str], folder: Path | None = None) -> None:
         self._screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
-        self._master, slave = pty.openpty()
+        self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.process = subprocess.Popen(
             # Makes the terminal the controlling one, so that Ctrl-C on it reaches the command.
@@ -50,7 +50,7 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.close(self._master)
+        os.close(self.master)
 
     @property
     def lines(self) -> list[str]:
@@ -62,18 +62,18 @@ class Terminal:
         return "\n".join(self.lines)
 
     def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
+        os.write(self.master, text.encode())
 
     def press_ctrl_c(self) -> None:
         self.type("\x03")
 
     def look(self, seconds: float = 0.05) -> bool:
         """Take in what was written; False once nothing more can come."""
-        ready, _, _ = select.select([self._master], [], [], seconds)
+        ready, _, _ = select.select([self.master], [], [], seconds)
         if not ready:
             return True
         try:
-            data = os.read(self._master, 1 << 16)
+            data = os.read(self.master, 1 << 16)
         except OSError:  # the last one that had it open is gone
             return False
         self._stream.feed(data)

@@ -44,6 +44,7 @@ GROUPS: Final = {
         Command("tail", "watch what devices publish on a broker", "edgeasr.cli.tail"),
     ),
     "Set up": (
+        Command("setup", "set up microphone and broker, step by step", "edgeasr.setup.cli"),
         Command("devices", "list microphones", "edgeasr.cli.devices"),
         Command("models", "list, fetch and verify model bundles", "edgeasr.cli.models"),
         Command("config", "show and check the configuration", "edgeasr.cli.config"),

@@ -68,7 +68,7 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         metavar="FILE",
-        help="read FILE instead of /etc/edgeasr; may be repeated, later ones win",
+        help="read FILE instead of /etc/edgeasr and ~/.config/edgeasr; may be repeated, later ones win",
     )
     group.add_argument(
         "--set",

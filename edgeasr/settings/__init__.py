@@ -2,7 +2,7 @@
 
 from edgeasr.settings.changes import adopt, changed
 from edgeasr.settings.dump import dump
-from edgeasr.settings.load import Loaded, load, setting_names
+from edgeasr.settings.load import SYSTEM_FILE, Loaded, load, setting_names, user_file
 from edgeasr.settings.power import BatteryChemistry, Power
 from edgeasr.settings.secret import Credentials, credentials, secret_path
 from edgeasr.settings.sections import (
@@ -37,6 +37,7 @@ from edgeasr.settings.vocabulary import MOST_WORDS, UserWord, check_distinct, us
 
 __all__ = [
     "MOST_WORDS",
+    "SYSTEM_FILE",
     "AcceleratorChoice",
     "Audio",
     "AudioSource",
@@ -78,6 +79,7 @@ __all__ = [
     "setting_names",
     "state_home",
     "state_notice",
+    "user_file",
     "user_words",
     "with_own_state",
 ]

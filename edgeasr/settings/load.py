@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 FLAG = "command line"
 _LARGEST = 1 << 20  # bytes of a configuration file
+SYSTEM_FILE = Path("/etc/edgeasr/edgeasr.toml")
 _SECRET_KEYS = {"mqtt.password": "mqtt.password_file"}
 
 
@@ -77,16 +78,17 @@ def load(
     flags: Iterable[str] = (),
     values: Mapping[str, object] | None = None,
 ) -> Loaded:
-    """Return settings from defaults, /etc/edgeasr under root, environment, flags and typed values; last wins.
+    """Return settings from defaults, files, environment, flags and typed values; last wins.
 
-    `files` stands for /etc/edgeasr and each must exist; `flags` are texts `section.key=value`; `values` maps
+    The files are those of /etc/edgeasr under root and, on this machine, the user's own; `files` stands for them
+    and each must exist; `flags` are texts `section.key=value`; `values` maps
     dotted names to Python values. Raises ConfigError: one sentence with the origin, the key and the mend.
     """
     layers = _Layers()
-    for path in _default_files(root) if files is None else files:
+    environ = os.environ if environ is None else environ
+    for path in _default_files(root, environ) if files is None else files:
         # A file that somebody names may be a pipe; one that is found has to be a file.
         layers.table(_read(path, None if files is not None else root), str(path))
-    environ = os.environ if environ is None else environ
     for given, text in sorted(environ.items()):
         if given.startswith(PREFIX):
             layers.text(given.removeprefix(PREFIX).lower().replace("__", "."), text, given)
@@ -112,11 +114,30 @@ def setting_names() -> tuple[str, ...]:
     return tuple(leaves(Settings))
 
 
-def _default_files(root: Path) -> list[Path]:
-    folder = root / "etc/edgeasr"
-    main = folder / "edgeasr.toml"
-    pieces = sorted(piece.name for piece in inside(root, folder / "conf.d").glob("*.toml"))
-    return [*([main] if inside(root, main).exists() else []), *(folder / "conf.d" / name for name in pieces)]
+def user_file(environ: Mapping[str, str]) -> Path | None:
+    """Return the user's own file, in $XDG_CONFIG_HOME/edgeasr or ~/.config/edgeasr; None without a home."""
+    named, home = Path(environ.get("XDG_CONFIG_HOME", "")), Path(environ.get("HOME", ""))
+    folder = named if named.is_absolute() else home / ".config" if home.is_absolute() else None
+    return None if folder is None else folder / "edgeasr" / SYSTEM_FILE.name
+
+
+def _default_files(root: Path, environ: Mapping[str, str]) -> list[Path]:
+    main = root / str(SYSTEM_FILE).lstrip("/")
+    folder = main.parent / "conf.d"
+    pieces = sorted(piece.name for piece in inside(root, folder).glob("*.toml"))
+    own = user_file(environ) if root == Path("/") else None
+    return [
+        *([main] if _is_there(inside(root, main)) else []),
+        *(folder / name for name in pieces),
+        *([own] if own is not None and _is_there(own) else []),
+    ]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True  # reading it says what is wrong
 
 
 def _read(path: Path, root: Path | None) -> dict[str, Any]:

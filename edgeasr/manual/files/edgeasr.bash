@@ -8,6 +8,7 @@ _edgeasr() {
             "edgeasr listen") path="edgeasr listen" ;;
             "edgeasr transcribe") path="edgeasr transcribe" ;;
             "edgeasr tail") path="edgeasr tail" ;;
+            "edgeasr setup") path="edgeasr setup" ;;
             "edgeasr devices") path="edgeasr devices" ;;
             "edgeasr models") path="edgeasr models" ;;
             "edgeasr config") path="edgeasr config" ;;
@@ -52,7 +53,6 @@ _edgeasr() {
         "edgeasr transcribe -f" | "edgeasr transcribe --format") COMPREPLY=($(compgen -W "text json jsonl srt vtt" -- "$word")); return ;;
         "edgeasr transcribe -o" | "edgeasr transcribe --output") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "edgeasr transcribe --rate") COMPREPLY=(); return ;;
-        "edgeasr transcribe --channels") COMPREPLY=(); return ;;
         "edgeasr transcribe --bundle") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "edgeasr transcribe --beam") COMPREPLY=(); return ;;
         "edgeasr transcribe --accelerator") COMPREPLY=($(compgen -W "auto cpu edgetpu" -- "$word")); return ;;
@@ -68,6 +68,14 @@ _edgeasr() {
         "edgeasr tail --count") COMPREPLY=(); return ;;
         "edgeasr tail --config") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "edgeasr tail --set") compopt -o nospace; COMPREPLY=($(compgen -W "device.id= audio.source= audio.device= audio.paths= audio.realtime= audio.gap= audio.pcm_rate= audio.timeout= audio.buffer= vad.enabled= vad.pre_roll= vad.hang_over= vad.threshold_db= vad.hysteresis_db= endpoint.no_speech= endpoint.after_speech= endpoint.max_utterance= encoder.bundle= encoder.search= encoder.accelerator= encoder.threads= encoder.hops_per_step= decoder.mode= decoder.beam= decoder.beam_tokens= decoder.beam_threshold= decoder.lm= decoder.lm_order= decoder.lm_weight= decoder.alternatives= decoder.least_confidence= decoder.word_score= vocabulary.words= tuning.pin= tuning.capture_cores= tuning.encoder_cores= tuning.decoder_cores= tuning.realtime_priority= tuning.realtime_bound= tuning.lock_memory= tuning.governor= text.commands= text.numbers= text.capitals= partials.enabled= partials.per_second= mqtt.enabled= mqtt.host= mqtt.port= mqtt.prefix= mqtt.client_id= mqtt.username= mqtt.password_file= mqtt.protocol= mqtt.keepalive= mqtt.connect_timeout= mqtt.reconnect_min= mqtt.reconnect_max= mqtt.ack_timeout= mqtt.window= mqtt.discovery= mqtt.discovery_prefix= mqtt.tls.enabled= mqtt.tls.ca= mqtt.tls.certificate= mqtt.tls.key= mqtt.tls.check_hostname= outbox.path= outbox.max_count= outbox.max_age= outbox.max_bytes= transcripts.enabled= transcripts.folder= transcripts.max_age= transcripts.max_bytes= health.interval= health.prometheus_file= quality.adaptive= quality.rtf= quality.backlog= quality.temperature= quality.battery= quality.hold= power.enabled= power.source= power.interval= power.bus= power.address= power.shunt= power.channel= power.on_battery= power.host= power.port= power.ups= power.capacity= power.cells= power.chemistry= power.saver= power.critical= power.power_off= logging.level= logging.format=" -- "$word")); return ;;
+        "edgeasr setup --device") COMPREPLY=(); return ;;
+        "edgeasr setup --file") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+        "edgeasr setup --host") COMPREPLY=(); return ;;
+        "edgeasr setup --port") COMPREPLY=(); return ;;
+        "edgeasr setup --ca") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+        "edgeasr setup --username") COMPREPLY=(); return ;;
+        "edgeasr setup --password-file") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
+        "edgeasr setup --write") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "edgeasr status --host") COMPREPLY=(); return ;;
         "edgeasr status --port") COMPREPLY=(); return ;;
         "edgeasr status --device") COMPREPLY=(); return ;;
@@ -122,11 +130,12 @@ _edgeasr() {
         "edgeasr outbox remove --set") compopt -o nospace; COMPREPLY=($(compgen -W "device.id= audio.source= audio.device= audio.paths= audio.realtime= audio.gap= audio.pcm_rate= audio.timeout= audio.buffer= vad.enabled= vad.pre_roll= vad.hang_over= vad.threshold_db= vad.hysteresis_db= endpoint.no_speech= endpoint.after_speech= endpoint.max_utterance= encoder.bundle= encoder.search= encoder.accelerator= encoder.threads= encoder.hops_per_step= decoder.mode= decoder.beam= decoder.beam_tokens= decoder.beam_threshold= decoder.lm= decoder.lm_order= decoder.lm_weight= decoder.alternatives= decoder.least_confidence= decoder.word_score= vocabulary.words= tuning.pin= tuning.capture_cores= tuning.encoder_cores= tuning.decoder_cores= tuning.realtime_priority= tuning.realtime_bound= tuning.lock_memory= tuning.governor= text.commands= text.numbers= text.capitals= partials.enabled= partials.per_second= mqtt.enabled= mqtt.host= mqtt.port= mqtt.prefix= mqtt.client_id= mqtt.username= mqtt.password_file= mqtt.protocol= mqtt.keepalive= mqtt.connect_timeout= mqtt.reconnect_min= mqtt.reconnect_max= mqtt.ack_timeout= mqtt.window= mqtt.discovery= mqtt.discovery_prefix= mqtt.tls.enabled= mqtt.tls.ca= mqtt.tls.certificate= mqtt.tls.key= mqtt.tls.check_hostname= outbox.path= outbox.max_count= outbox.max_age= outbox.max_bytes= transcripts.enabled= transcripts.folder= transcripts.max_age= transcripts.max_bytes= health.interval= health.prometheus_file= quality.adaptive= quality.rtf= quality.backlog= quality.temperature= quality.battery= quality.hold= power.enabled= power.source= power.interval= power.bus= power.address= power.shunt= power.channel= power.on_battery= power.host= power.port= power.ups= power.capacity= power.cells= power.chemistry= power.saver= power.critical= power.power_off= logging.level= logging.format=" -- "$word")); return ;;
     esac
     case $path in
-        edgeasr) COMPREPLY=($(compgen -W "run listen transcribe tail devices models config completion status power outbox doctor demo bench help --help --version" -- "$word")) ;;
+        edgeasr) COMPREPLY=($(compgen -W "run listen transcribe tail setup devices models config completion status power outbox doctor demo bench help --help --version" -- "$word")) ;;
         "edgeasr run") COMPREPLY=($(compgen -W "-h --help --device --file --stdin --host --port --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")) ;;
         "edgeasr listen") COMPREPLY=($(compgen -W "-h --help --device --file --stdin --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")) ;;
-        "edgeasr transcribe") if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "-h --help -f --format -o --output -q --quiet --rate --channels --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")); else compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); fi ;;
+        "edgeasr transcribe") if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "-h --help -f --format -o --output -q --quiet --rate --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")); else compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); fi ;;
         "edgeasr tail") COMPREPLY=($(compgen -W "-h --help --host --port --tls --ca --username --password-file --prefix --device --plain --json --count --config --set -v --verbose" -- "$word")) ;;
+        "edgeasr setup") COMPREPLY=($(compgen -W "-h --help -y --yes --device --file --no-sentence --host --port --tls --ca --username --password-file --no-broker --system --user --write" -- "$word")) ;;
         "edgeasr devices") COMPREPLY=($(compgen -W "-h --help --json" -- "$word")) ;;
         "edgeasr models") COMPREPLY=($(compgen -W "pull list verify check-edgetpu -h --help" -- "$word")) ;;
         "edgeasr config") COMPREPLY=($(compgen -W "show check -h --help" -- "$word")) ;;
