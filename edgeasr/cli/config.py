@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Settings come in layers, and the last one wins: defaults, /etc/edgeasr/edgeasr.toml,
-/etc/edgeasr/conf.d/*.toml, ~/.config/edgeasr/edgeasr.toml, environment variables EDGEASR__SECTION__KEY, command line."""
+/etc/edgeasr/conf.d/*.toml, ~/.config/edgeasr/edgeasr.toml, environment variables EDGEASR__SECTION__KEY,
+command line."""
 
 _EXAMPLES = """\
 examples:
