@@ -53,6 +53,7 @@ _edgeasr() {
         "edgeasr transcribe -f" | "edgeasr transcribe --format") COMPREPLY=($(compgen -W "text json jsonl srt vtt" -- "$word")); return ;;
         "edgeasr transcribe -o" | "edgeasr transcribe --output") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "edgeasr transcribe --rate") COMPREPLY=(); return ;;
+        "edgeasr transcribe --channels") COMPREPLY=(); return ;;
         "edgeasr transcribe --bundle") compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); return ;;
         "edgeasr transcribe --beam") COMPREPLY=(); return ;;
         "edgeasr transcribe --accelerator") COMPREPLY=($(compgen -W "auto cpu edgetpu" -- "$word")); return ;;
@@ -133,7 +134,7 @@ _edgeasr() {
         edgeasr) COMPREPLY=($(compgen -W "run listen transcribe tail setup devices models config completion status power outbox doctor demo bench help --help --version" -- "$word")) ;;
         "edgeasr run") COMPREPLY=($(compgen -W "-h --help --device --file --stdin --host --port --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")) ;;
         "edgeasr listen") COMPREPLY=($(compgen -W "-h --help --device --file --stdin --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")) ;;
-        "edgeasr transcribe") if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "-h --help -f --format -o --output -q --quiet --rate --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")); else compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); fi ;;
+        "edgeasr transcribe") if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "-h --help -f --format -o --output -q --quiet --rate --channels --bundle --greedy --beam --no-lm --no-vad --accelerator --verbatim --config --set -v --verbose" -- "$word")); else compopt -o filenames; COMPREPLY=($(compgen -f -- "$word")); fi ;;
         "edgeasr tail") COMPREPLY=($(compgen -W "-h --help --host --port --tls --ca --username --password-file --prefix --device --plain --json --count --config --set -v --verbose" -- "$word")) ;;
         "edgeasr setup") COMPREPLY=($(compgen -W "-h --help -y --yes --device --file --no-sentence --host --port --tls --ca --username --password-file --no-broker --system --user --write" -- "$word")) ;;
         "edgeasr devices") COMPREPLY=($(compgen -W "-h --help --json" -- "$word")) ;;
