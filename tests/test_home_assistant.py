@@ -43,8 +43,6 @@ class HomeAssistant:
         )
         self.said: list[dict[str, Any]] = []
         threading.Thread(target=self._listen, daemon=True).start()
-        wait_for(lambda: self.of("entry"), "Home Assistant", START)
-        assert self.of("entry")[0]["entry"] == "loaded"
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -82,8 +80,12 @@ class HomeAssistant:
 @pytest.fixture
 def home(mosquitto: Mosquitto) -> Iterator[HomeAssistant]:
     made = HomeAssistant(mosquitto.port)
-    yield made
-    made.close()
+    try:
+        wait_for(lambda: made.of("entry") or made.process.poll() is not None, "Home Assistant", START)
+        assert [one["entry"] for one in made.of("entry")] == ["loaded"]
+        yield made
+    finally:
+        made.close()
 
 
 def test_it_shows_the_daemon_its_sentences_and_its_switch(home: HomeAssistant, house: House) -> None:
