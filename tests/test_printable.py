@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,20 +21,20 @@ from conftest import Mosquitto, wait_for
 from fake_machine import TOPICS, House
 from fake_pyaudio import FakePyAudio
 
-from edgeasr import settings
+from edgeasr import cli, settings
 from edgeasr.bundle import locate
 from edgeasr.cli import devices, main
 from edgeasr.cli.console import say, tell
 from edgeasr.cli.progress import make_progress
 from edgeasr.cli.terminal import Terminal
 from edgeasr.daemon.journal import set_up_logging
+from edgeasr.daemon.notify import notify
 from edgeasr.mqtt import Kind
 from edgeasr.printable import escaped, json_text, one_line, printable
 from edgeasr.settings import dump, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 # ESC, its C1 form, DEL, bell, direction marks, zero width, line breaks of all kinds, a half of a pair
 SIGNS = "\x1b[2J\x9b31m\x7f\x07\u202e\u2066\u200b\u2028\x85\r\v\udc80"
@@ -169,21 +172,73 @@ def test_the_name_of_a_microphone(
 def test_the_names_of_models(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / f"evil\x1b[2J\x9b\u202e\n{'x' * 40}"
     shutil.copytree(locate("edgeasr-en").path, folder, copy_function=os.symlink)
+    here = ["--set", f"encoder.search={tmp_path}"]
+    for argv in (["list", *here], ["verify", str(folder)], ["check-edgetpu", str(folder)]):
+        main(["models", *argv])
+        out, err = capfd.readouterr()
+        assert ("evil" in out + err) == (argv[0] != "check-edgetpu")
+        assert not steering(out + err)
+
+
+@pytest.mark.parametrize("name", ["1\\u001b[2J\\u009b", "x" * 65, "", "a\\nb"])
+def test_a_model_whose_name_does_not_fit_into_an_event_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = tmp_path / "evil"
+    shutil.copytree(locate("edgeasr-en").path, folder, copy_function=os.symlink)
     manifest = folder / "model.toml"
     text = manifest.read_text()
-    manifest.unlink()
-    manifest.write_text(
-        re.sub(r'^version = ".*"', r'version = "1\\u001b[2J\\u009b"', text, count=1, flags=re.MULTILINE)
-    )
-    for argv in (
-        ["models", "list"],
-        ["models", "verify", str(folder)],
-        ["models", "check-edgetpu", str(folder)],
+    for key in ("name", "version"):
+        manifest.unlink()
+        changed = re.sub(
+            rf'^{key} = ".*"', lambda _, key=key: f'{key} = "{name}"', text, count=1, flags=re.MULTILINE
+        )
+        manifest.write_text(changed)
+        assert main(["models", "verify", str(folder)]) == 1
+        _, err = capfd.readouterr()
+        assert f"model.{key} must be 1 to 64 printable characters" in err
+        assert not steering(err)
+
+
+# Who writes by itself: the two ways there are, help texts of our own, and JSON in ASCII.
+WRITERS = {
+    "cli/console.py",
+    "cli/terminal.py",
+    "cli/program.py",
+    "cli/lines.py",
+    "cli/outbox.py",
+    "cli/sink.py",
+}
+
+
+def test_commands_write_in_no_other_way() -> None:
+    found = []
+    package = Path(cli.__file__).parents[1]
+    for path in sorted(
+        one for room in ("cli", "demo", "bench", "power") for one in (package / room).rglob("*.py")
     ):
-        main([*argv, *(["--set", f"encoder.search={tmp_path}"] if argv[1] == "list" else [])])
-        out, err = capfd.readouterr()
-        assert "evil" in out + err or "1 [2J" in out + err
-        assert not steering(out + err)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            is_own_text = called == "print" and all(
+                isinstance(part, ast.Constant | ast.Name) for part in node.args
+            )
+            if called in ("print", "Console", "sys.stdout.write", "sys.stderr.write") and not is_own_text:
+                found.append(f"{path.relative_to(package)}")
+    assert set(found) <= WRITERS
+
+
+def test_what_systemd_is_told_is_one_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notify(f"STATUS=degraded: {HOSTILE}\nMAINPID=1", "READY=1")
+        status, ready = channel.recv(4096).decode().split("\n")
+    assert ready == "READY=1"
+    assert not steering(status)
+    assert "forged" in status
 
 
 def test_the_names_of_files_that_are_transcribed(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "model.toml"
 FORMAT = 2
+_LONGEST_NAME = 64  # characters of a name or version
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +156,22 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
+def _check_names(path: Path, model: ModelInfo) -> None:
+    for key in ("name", "version"):
+        text = getattr(model, key)
+        if not (0 < len(text) <= _LONGEST_NAME and text.isprintable()):
+            raise BundleError(
+                f"{path}: model.{key} must be 1 to {_LONGEST_NAME} printable characters, since every event carries it: "
+                "fetch the bundle again"
+            )
+
+
 def _check(path: Path, manifest: Manifest) -> None:
     if manifest.model.format != FORMAT:
         raise BundleError(
             f"{path}: bundle format {manifest.model.format} is not {FORMAT}: it needs another edgeasr"
         )
+    _check_names(path, manifest.model)
     encoder = manifest.encoder
     if encoder.stride < 1 or encoder.hop_frames < 1 or encoder.hop_frames % encoder.stride:
         raise BundleError(

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edgeasr.daemon.statefile import write_through
+from edgeasr.safefile import read_bytes
 from edgeasr.settings import UserWord, check_distinct, user_words
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ class HotwordsFile:
     def load(self) -> tuple[UserWord, ...]:
         """Return the words; none, with a line in the log, where the file cannot be understood."""
         try:
-            with self.path.open("rb") as file:
-                return _read(file.read(_LARGEST + 1))
+            return _read(read_bytes(self.path, _LARGEST + 1))
         except FileNotFoundError:
             return ()
         except (OSError, ValueError, RecursionError) as error:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edgeasr.daemon.statefile import write_through
+from edgeasr.safefile import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +28,7 @@ class MuteFile:
     def load(self) -> bool:
         """Return whether the device was muted; a file that cannot be understood counts as muted."""
         try:
-            with self.path.open("rb") as file:
-                text = file.read(_LONGEST).decode("ascii", "replace").strip()
+            text = read_bytes(self.path, _LONGEST).decode("ascii", "replace").strip()
         except FileNotFoundError:
             return False
         except OSError as error:

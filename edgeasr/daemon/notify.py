@@ -8,6 +8,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from edgeasr.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -29,7 +31,7 @@ def notify(*lines: str) -> None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as channel:
             # A line is one, whatever a microphone that it names calls itself.
-            text = "\n".join(" ".join(line.splitlines()) for line in lines)
+            text = "\n".join(printable(" ".join(line.splitlines())) for line in lines)
             channel.sendto(text.encode("utf-8", "replace"), address)
     except OSError:
         return
