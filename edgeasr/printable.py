@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Final
 
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -24,6 +25,11 @@ def printable(text: object, *, lines: bool = False, instead: str = " ") -> str:
 def one_line(text: object) -> str:
     """Return the text as one printable line, in which ` / ` stands for each line break inside."""
     return printable(" / ".join(_LINE_BREAK.split(str(text).strip())))
+
+
+def quoted(path: object) -> str:
+    """Return a path as one word of a shell, for a command that somebody is advised to run."""
+    return shlex.quote(printable(path, instead="?"))
 
 
 def json_text(value: object, *, indent: int | None = None, compact: bool = False) -> str:

@@ -8,6 +8,7 @@ import logging
 import os
 import pty
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -30,7 +31,7 @@ from edgeasr.cli.terminal import Terminal
 from edgeasr.daemon.journal import set_up_logging
 from edgeasr.daemon.notify import notify
 from edgeasr.mqtt import Kind
-from edgeasr.printable import escaped, json_text, one_line, printable
+from edgeasr.printable import escaped, json_text, one_line, printable, quoted
 from edgeasr.settings import dump, load
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ def test_each_way_of_writing_text_takes_them_out() -> None:
     assert escaped("\U000e0041", long=True) == "\\U000e0041"
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_text(float("nan"))
+
+
+def test_a_path_in_a_command_that_is_advised_is_one_word() -> None:
+    assert quoted("/etc/edgeasr/password") == "/etc/edgeasr/password"
+    for name in ("/x; rm -rf ~ #", "/a b", "/$(reboot)", "/`reboot`", "/it's", "-rf", SIGNS):
+        (word,) = shlex.split(quoted(name))
+        assert word == printable(name, instead="?")
 
 
 def test_settings_with_such_signs_come_back_from_their_dump() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgeasr.doctor.finding import Area, Finding, Level
 from edgeasr.errors import BrokerError, ConfigError
 from edgeasr.mqtt.visit import greet
+from edgeasr.printable import quoted
 from edgeasr.safefile import IrregularFileError, inside
 from edgeasr.settings.secret import OFFERED
 
@@ -111,5 +112,5 @@ def _password_file(machine: Machine) -> Iterator[Finding]:
             Area.BROKER,
             Level.WARNING,
             f"anybody on this machine can read mqtt.password_file {path}",
-            f"`sudo chmod 600 {path}`, owned by the service's user, or use LoadCredential= of systemd",
+            f"`sudo chmod 600 {quoted(path)}`, owned by the service's user, or use LoadCredential= of systemd",
         )

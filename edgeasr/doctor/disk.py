@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from edgeasr.doctor.finding import Area, Finding, Level
+from edgeasr.printable import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def check(machine: Machine) -> Iterator[Finding]:
             Area.DISK,
             Level.FAULT,
             f"{name} may not write in {shown}, so finals would be lost with the power",
-            f"`sudo chown {name}: {shown}`, or set outbox.path to another folder",
+            f"`sudo chown {name}: {quoted(shown)}`, or set outbox.path to another folder",
         )
     elif free < _LEAST_MB or (volume.f_files and not volume.f_favail):
         yield Finding(

@@ -10,6 +10,7 @@ from edgeasr.bundle import locate
 from edgeasr.doctor.finding import Area, Finding, Level
 from edgeasr.errors import BundleError, ConfigError
 from edgeasr.mqtt.tls import context
+from edgeasr.printable import quoted
 from edgeasr.settings import AudioSource, credentials, secret_path
 from edgeasr.settings.secret import CREDENTIALS
 
@@ -111,7 +112,7 @@ def _file(machine: Machine, path: Path, key: str, *, is_folder: bool = False) ->
         elif not may:
             yield _fault(
                 f"{identity.name} may not read {key} {path}",
-                f"`sudo chown {identity.name}: {path}`, or let systemd hand it over with LoadCredential=",
+                f"`sudo chown {identity.name}: {quoted(path)}`, or let systemd hand it over with LoadCredential=",
             )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgeasr.doctor.finding import Area, Finding, Level
 from edgeasr.doctor.identity import Identity, known_user
+from edgeasr.printable import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,8 @@ def check(machine: Machine) -> Iterator[Finding]:
                 Area.MOSQUITTO,
                 Level.WARNING,
                 f"{name} {fault}",
-                f"`sudo chown {_USER}: {name} && sudo chmod 600 {name}`, then `sudo systemctl restart {_USER}`",
+                f"`sudo chown {_USER}: {quoted(name)} && sudo chmod 600 {quoted(name)}`, "
+                f"then `sudo systemctl restart {_USER}`",
             )
     if not files:
         yield Finding(

@@ -107,3 +107,13 @@ def test_a_configuration_that_is_no_file_or_leads_out_of_the_root(fake: FakeMach
     assert "/etc/mosquitto/pw does not belong to mosquitto" in finding.sentence
     fake.fifo("etc/mosquitto/mosquitto.conf")
     assert "mosquitto.conf cannot be read (it is no regular file)" in fake.worst(Area.MOSQUITTO).sentence
+
+
+def test_a_path_of_a_card_is_no_command_in_the_mend(fake: FakeMachine) -> None:
+    fake.write("etc/passwd", "mosquitto:x:64998:64998::/var/lib/mosquitto:/usr/sbin/nologin\n")
+    fake.write("x; reboot #", "secret")
+    fake.write("etc/mosquitto/mosquitto.conf", "password_file /x; reboot #\n")
+    assert (
+        "sudo chown mosquitto: '/x; reboot #' && sudo chmod 600 '/x; reboot #'"
+        in fake.finding(Area.MOSQUITTO).mend
+    )
