@@ -22,6 +22,7 @@ from edgeasr.media.wave import (
     read_header,
     rewritten,
 )
+from edgeasr.printable import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +145,8 @@ def _open(path: Path) -> int:
     except FileNotFoundError as error:
         raise AudioFormatError(f"{path} does not exist: check the path") from error
     except PermissionError as error:
-        raise AudioFormatError(f"{path} may not be read by this user: try `chmod a+r {path}`") from error
+        raise AudioFormatError(
+            f"{path} may not be read by this user: try `chmod a+r {quoted(path)}`"
+        ) from error
     except (OSError, ValueError) as error:
         raise AudioFormatError(f"{path} cannot be opened ({reason(error)}): check the path") from error
