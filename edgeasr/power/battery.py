@@ -28,14 +28,15 @@ _SLOW_SHARE: Final = 0.6  # of the resistance, once more: what builds up within 
 _SLOW_SECONDS: Final = 120.0
 _CURVE_ERROR: Final = 0.02  # of the charge: no default curve fits a cell better
 _VOLTS_ERROR: Final = 0.02  # of one cell's curve; where the curve is steep, this is little charge
-_FLAT_SLOPE: Final = 0.4  # volts per whole charge, below which the curve hardly tells the charge …
-_FLAT_DOUBT: Final = 5.0  # … and errs always the same way
-_DROP_ERROR: Final = 0.25  # of what the load takes off the voltage
+_DROP_ERROR: Final = 0.2  # of what the load takes off the voltage, once the resistance is learnt …
+_DROP_UNKNOWN: Final = 0.6  # … and before
+_LEARNT: Final = 5  # changes of the load that make it so
 _GAUGE_ERROR: Final = 0.06
 _INDEPENDENT_SECONDS: Final = 600.0  # errors of curve and gauge last: looks within this time count as one
-_CAPACITY_ERROR: Final = 0.2  # relative: cells age, and the cold takes its share
+_CAPACITY_ERROR: Final = 0.25  # relative: cells age, and the cold takes its share
 _UNDECLARED_WH: Final = 12.0  # a cell, where nobody declared a capacity …
 _UNDECLARED_ERROR: Final = 0.5
+_BIAS_SHARE: Final = 0.4  # of a look's variance, which more looks do not take away
 _METER_ERROR: Final = 0.03  # of measured energy
 _MODEL_ERROR: Final = 0.3  # of energy that is only estimated
 _WANDER: Final = 0.01 / _HOUR  # of the charge a second, squared: what nothing here explains
@@ -74,6 +75,7 @@ class BatteryModel:
         self._wh = 0.0  # into the battery since the start
         self._before: tuple[float, float] | None = None  # volts, amps
         self._slow_amps = 0.0
+        self._learnt = 0  # how often the load has told the resistance
         self._contradicted = 0
         self._gauge: float | None = None
         self._gauge_charge = 0.0
@@ -120,7 +122,8 @@ class BatteryModel:
         gauge = None if reading.percent is None else reading.percent / 100.0
         if self.charge is None:
             self._begin(voltage, gauge)
-        elif voltage is not None:
+        elif voltage is not None and self._variance > _BIAS_SHARE * voltage[1] ** 2:
+            # What is wrong with the curve stays wrong: however many looks tell no more than this.
             self._correct(*voltage, seconds)
         self._correct_by_gauge(gauge, voltage, seconds)
         if reading.status is Status.FULL and self.charge is not None:
@@ -173,9 +176,11 @@ class BatteryModel:
         cell, resistance = volts / self.cells, self.resistance / self.cells
         drop = 0.0 if amps is None else (amps + _SLOW_SHARE * self._slow_amps) * resistance
         charge = self._curve.charge(cell - drop)
-        unsure = _DROP_ERROR * abs(drop) if amps is not None else 2.0 * _VOLTS_ERROR
-        slope = self._curve.slope(charge)
-        error = math.hypot(_VOLTS_ERROR, unsure) / slope * (_FLAT_DOUBT if slope < _FLAT_SLOPE else 1.0)
+        doubt = _DROP_ERROR if self._learnt >= _LEARNT else _DROP_UNKNOWN
+        unsure = doubt * abs(drop) if amps is not None else 2.0 * _VOLTS_ERROR
+        off = math.hypot(_VOLTS_ERROR, unsure)
+        open_circuit = cell - drop
+        error = (self._curve.charge(open_circuit + off) - self._curve.charge(open_circuit - off)) / 2.0
         return charge, math.hypot(error, _CURVE_ERROR)
 
     def _correct(self, charge: float, deviation: float, seconds: float) -> None:
@@ -210,7 +215,9 @@ class BatteryModel:
             self._note_exchange(gauge, voltage)
         if voltage is None and not self._wh:  # nothing else tells anything
             self.charge, self._variance = gauge, _GAUGE_ERROR**2
-        self._correct(gauge, _GAUGE_ERROR, seconds)
+        # A gauge that is off where the voltage tells the charge well counts for less.
+        off = 0.0 if voltage is None or voltage[1] > _GAUGE_ERROR else abs(voltage[0] - gauge)
+        self._correct(gauge, math.hypot(_GAUGE_ERROR, 2.0 * off), seconds)
 
     def _note_exchange(self, gauge: float, voltage: tuple[float, float]) -> None:
         """Begin anew where gauge and voltage agree that the battery is not the one that was counted."""
@@ -235,7 +242,8 @@ class BatteryModel:
         seen = (volts - before[0]) / (amps - before[1])
         low, high = (bound * self.cells for bound in _RESISTANCES)
         if low <= seen <= high:
-            self.resistance += _LEARN_SHARE * (seen - self.resistance)
+            self._learnt += 1
+            self.resistance += max(_LEARN_SHARE, 1.0 / (1 + self._learnt)) * (seen - self.resistance)
 
 
 def battery_watts(reading: Reading) -> float | None:

@@ -29,11 +29,12 @@ class SimulatedBattery:
     _slow: float = 0.0
     _random: random.Random = field(default_factory=random.Random)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # noqa: D105
         self._random = random.Random(self.seed)  # noqa: S311
 
     @property
     def true_wh(self) -> float:
+        """What it holds in truth."""
         # A cold cell gives less: some 1 % a degree below 20 °C.
         return self.capacity_wh * self.health * (1.0 - 0.008 * max(0.0, 20.0 - self.celsius))
 
@@ -63,6 +64,7 @@ class SimulatedBattery:
 
     @property
     def is_cut_off(self) -> bool:
+        """Whether a board would be off by now."""
         return self.charge <= 0.0 or self._volts(self._slow) < CURVES[self.chemistry].floor * self.cells
 
     def _volts(self, drop_a_cell: float) -> float:

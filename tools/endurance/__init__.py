@@ -1,0 +1,1 @@
+"""How long a device lasts on a battery, and how far its own forecast of that is off."""
