@@ -6,6 +6,7 @@ A clean refusal is an EdgeasrError, or a RefusedError for commands: one sentence
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from edgeasr.bundle import Bundle, locate, write_checksums
 from edgeasr.bundle.checksums import verify_checksums
-from edgeasr.capture import SAMPLE_RATE, FileSource
+from edgeasr.capture import SAMPLE_RATE, FileSource, open_standard_input
 from edgeasr.daemon.commands import LARGEST, RefusedError, parse
 from edgeasr.decoder import Lexicon
 from edgeasr.decoder.g2p import Pronouncer
@@ -137,6 +138,25 @@ def test_audio_files(folder: Path, data: bytes) -> None:
         assert "speech.wav" in str(error)  # noqa: PT017
     finally:
         source.close()
+
+
+@EFFORT
+@given(data=mutated(*RECORDINGS) | st.binary(max_size=200) | st.binary(min_size=8000, max_size=8200))
+def test_what_is_piped(data: bytes) -> None:
+    """As from a pipe that holds it all; without ffmpeg, whose start would take most of the time."""
+    reading, writing = os.pipe()
+    out = np.zeros(1600, dtype=np.int16)
+    try:
+        os.write(writing, data)
+        os.close(writing)
+        with open_standard_input(SAMPLE_RATE, descriptor=reading) as source:
+            for _ in range(200 * SAMPLE_RATE // len(out)):
+                if source.read(out) < len(out):
+                    break
+    except AudioFormatError as error:
+        assert str(error).startswith("standard input ")  # noqa: PT017
+    finally:
+        os.close(reading)
 
 
 def bundle_in(folder: Path) -> Path:
