@@ -6,13 +6,16 @@ import json
 import os
 import stat
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from edgeasr import settings
 from edgeasr.transcript import Clock, TranscriptLog
 from edgeasr.transcript import log as module
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = 86400.0
 NOON = 1_800_014_400.0  # 2027-01-15 12:00 UTC
@@ -70,8 +73,9 @@ def test_a_folder_that_is_there_keeps_its_mode_and_what_others_keep_in_it(how: s
     os.chown(older, 64999, 64999)
     (how.folder / "000002-2027-01-15.jsonl").symlink_to(how.folder.parent / "elsewhere")
     os.mkfifo(how.folder / "000003-2027-01-15.jsonl")
-    os.link(Path(__file__), how.folder / "000004-2027-01-15.jsonl")
-    before = Path(__file__).read_bytes()
+    linked = how.folder.parent / "linked"
+    linked.write_text("somebody's own\n")
+    os.link(linked, how.folder / "000004-2027-01-15.jsonl")
     with TranscriptLog(how, now=Wall()) as log:
         log.write('{"text": "private"}', Clock.SYNCED)
         assert log.lost == 0
@@ -79,7 +83,7 @@ def test_a_folder_that_is_there_keeps_its_mode_and_what_others_keep_in_it(how: s
     assert (foreign.read_text(), stat.S_IMODE(foreign.stat().st_mode)) == ("another's\n", 0o666)
     assert older.exists()
     assert not (how.folder.parent / "elsewhere").exists()
-    assert Path(__file__).read_bytes() == before
+    assert linked.read_text() == "somebody's own\n"
     own = how.folder / "000005-2027-01-15.jsonl"
     assert (own.read_text(), stat.S_IMODE(own.stat().st_mode)) == ('{"text": "private"}\n', 0o600)
     with TranscriptLog(how, now=Wall()) as log:
