@@ -58,9 +58,7 @@ def test_a_whole_file_on_standard_input(tmp_path: Path, speech: list[Path], suff
     assert found["raw"] == WORDS
 
 
-@pytest.mark.parametrize(
-    ("rate", "mend"), [(8_000, "--rate 8000"), (44_100, "--rate 48000"), (48_000, "--rate 48000")]
-)
+@pytest.mark.parametrize(("rate", "mend"), [(8_000, "--rate 8000"), (48_000, "--rate 48000")])
 def test_another_rate_is_named_and_no_success(samples: NDArray[np.float64], rate: int, mend: str) -> None:
     code, found, err = piped(pcm(samples, rate))
     assert code == 1
