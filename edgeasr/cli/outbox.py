@@ -72,11 +72,11 @@ def main(args: argparse.Namespace) -> int:
     if args.action == "remove":
         if bool(args.ids) == args.all:
             raise UsageError("say which ones to remove, or --all; `edgeasr outbox list` shows them")
-        say(f"{_each(letters.remove, args.ids)} finals are removed")
+        say(f"finals removed: {_each(letters.remove, args.ids)}")
         return 0
-    say(
-        f"{_each(letters.want, args.ids)} finals are to be sent once more; `edgeasr outbox list` shows which remain"
-    )
+    say(f"finals to be sent once more: {_each(letters.want, args.ids)}")
+    if any(one.is_damaged for one in found if not args.ids or str(one.id) in args.ids):
+        say("Those that the disk has damaged can only be exported.")
     return 0
 
 

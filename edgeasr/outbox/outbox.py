@@ -111,9 +111,10 @@ class Outbox:
             try:
                 found = self._backlog.run(lambda store: self._select(store, after, limit))
             except TransientError:
-                if not self.unsaved:
+                is_open = self._backlog.store is not None  # else all that there is is in memory
+                if is_open and not self.unsaved:
                     raise
-                found, self._is_blind = [], True
+                found, self._is_blind = [], is_open
             else:
                 self._backlog.epoch += self._is_blind
                 self._is_blind = False

@@ -41,7 +41,11 @@ def main(config: str, root: str) -> int:
     edgetpu.library = lambda: edgetpu.LIBRARY
     process.EncoderProcess._receive = receive  # type: ignore[method-assign]
     process.OPENER = "tpu:as_told"  # type: ignore[misc]
-    return run_daemon(settings.load(files=[Path(config)], environ={}).settings, root=Path(root))
+
+    def load() -> settings.Settings:
+        return settings.load(files=[Path(config)], environ={}).settings
+
+    return run_daemon(load(), load, root=Path(root))
 
 
 if __name__ == "__main__":
