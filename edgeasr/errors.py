@@ -3,6 +3,7 @@
 EdgeasrError
 ├── TransientError          worth another try, after a pause
 │   ├── SourceLostError     the microphone went away or fell silent at the driver's level
+│   │   └── SourceStalledError  nothing arrives, though the source is open and may go on by itself
 │   ├── BrokerError         the MQTT broker cannot be reached or refused
 │   ├── AcceleratorError    the Edge TPU failed or hung
 │   └── PowerSourceError    a battery gauge, a power monitor or a UPS server does not answer
@@ -31,6 +32,10 @@ class TransientError(EdgeasrError):
 
 class SourceLostError(TransientError):
     """The audio source went away or delivers nothing."""
+
+
+class SourceStalledError(SourceLostError):
+    """The audio source delivers nothing, but is open and may go on by itself: it can be read again."""
 
 
 class BrokerError(TransientError):

@@ -16,6 +16,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeasr.kernel import listed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,7 +40,7 @@ class Wish(Enum):
 def governors(root: Path) -> dict[str, str]:
     """Return the governor of each core that has one, `cpu0` and so on."""
     found = {}
-    for file in sorted((root / _CPUS).glob(_POLICIES)):
+    for file in listed(root / _CPUS, _POLICIES):
         try:
             found[file.parts[-3]] = file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):

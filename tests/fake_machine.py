@@ -51,6 +51,7 @@ def read(recording: Recording, seconds: float | None = None, pause: float = 1.6)
 
 PHRASE = read(SPOKEN[7], 2.8)  # "Thank you very much for your help"
 SILENCE = np.zeros(RATE // 20, dtype=np.int16)
+PERIOD = PHRASE.size / RATE
 
 
 @dataclass
@@ -76,9 +77,9 @@ class House:
         (self.folder / "plugged").unlink()
         (self.root / "proc/asound/cards").write_text("--- no soundcards ---\n")
 
-    def write_speech(self) -> None:
-        """Let the microphone hear a phrase over and over, with silence between."""
-        PHRASE.tofile(self.folder / "speech.raw")
+    def write_speech(self, rate: int = RATE) -> None:
+        """Let the microphone hear a phrase over and over, with silence between, at 16 kHz or a multiple."""
+        PHRASE.repeat(rate // RATE).tofile(self.folder / "speech.raw")
 
     def say(self, samples: np.ndarray = PHRASE) -> None:
         """Hand the daemon's standard input audio (`audio.source`: `pcm`), which it takes as fast as it can."""
@@ -135,7 +136,8 @@ class House:
     def let_tpu(self, behave: str) -> None:
         (self.folder / "tpu").write_text(behave)
 
-    def start(self, *, hops: int = 0, **values: Any) -> None:
+    def start(self, *, hops: int = 0, stderr: Any = None, through: str = 'exec "$@"', **values: Any) -> None:
+        """Start the daemon; `through`: what bash runs to start it, with the command as "$@"."""
         self.close()
         self.folder.mkdir(exist_ok=True)
         fixed = {
@@ -165,7 +167,11 @@ class House:
         command = [sys.executable, str(TESTS / "fakes/machine.py"), str(config), str(self.root)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environ
+                ["bash", "-c", through, "start", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=stderr or log,
+                env=environ,
             )
 
     def bundle(self) -> Path:
@@ -178,6 +184,12 @@ class House:
             added = 'file = "encoder.tflite"\nedgetpu_file = "encoder.tflite"'
             (path / "model.toml").write_text(text.replace('file = "encoder.tflite"', added))
         return path
+
+    def set_clocks(self, wall: float, slept: float = 0.0) -> None:
+        """Set the wall clock off by so much; `slept`: for how long the machine has."""
+        new = self.folder / "clocks.new"
+        new.write_text(f"{wall!r} {slept!r}")
+        new.replace(self.folder / "clocks")
 
     def stop(self) -> int:
         assert self.process is not None

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from edgeasr.capture.portaudio import load_pyaudio, start_portaudio
     from edgeasr.capture.process import MicrophoneProcess
     from edgeasr.capture.ring import Ring
-    from edgeasr.capture.source import SAMPLE_RATE, Source
+    from edgeasr.capture.source import SAMPLE_RATE, LiveSource, Source
     from edgeasr.capture.standard_input import RawSource, open_standard_input
+    from edgeasr.capture.timeline import boottime
 
 __all__ = [
     "MOST_CHANNELS",
@@ -25,12 +26,14 @@ __all__ = [
     "DecodedSource",
     "FileSource",
     "InputDevice",
+    "LiveSource",
     "MicrophoneProcess",
     "MicrophoneSource",
     "PcmSource",
     "RawSource",
     "Ring",
     "Source",
+    "boottime",
     "list_devices",
     "load_pyaudio",
     "open_source",
@@ -44,12 +47,14 @@ _MODULES = {
     "DecodedSource": "decoded",
     "FileSource": "file",
     "InputDevice": "devices",
+    "LiveSource": "source",
     "MicrophoneProcess": "process",
     "MicrophoneSource": "microphone",
     "PcmSource": "pcm",
     "RawSource": "standard_input",
     "Ring": "ring",
     "Source": "source",
+    "boottime": "timeline",
     "list_devices": "devices",
     "load_pyaudio": "portaudio",
     "open_source": "open",

@@ -10,7 +10,7 @@ from edgeasr.capture.devices import PROC
 from edgeasr.capture.recorder import CLOSE_SECONDS, OPEN_SECONDS, Recorder
 from edgeasr.capture.resampler import Resampler
 from edgeasr.capture.ring import Ring
-from edgeasr.capture.source import SAMPLE_RATE
+from edgeasr.capture.source import AUTO, SAMPLE_RATE
 from edgeasr.errors import SourceLostError
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ class MicrophoneSource:
     microphone, RuntimeMissingError without PyAudio, SourceLostError where it cannot be opened right now.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         device: str | int | None = None,
         *,
+        channel: str = AUTO,
         timeout: float = 3.0,
         buffer: float = 10.0,
         module: AudioModule | None = None,
@@ -48,13 +49,20 @@ class MicrophoneSource:
         self._timeout = timeout
         self._closed = False
         self._recorder = Recorder(
-            device, module=module, proc=proc, open_seconds=OPEN_SECONDS, close_seconds=CLOSE_SECONDS
+            device,
+            channel=channel,
+            module=module,
+            proc=proc,
+            open_seconds=OPEN_SECONDS,
+            close_seconds=CLOSE_SECONDS,
         )
         self.name = self._recorder.name
         self.rate, self.channels = self._recorder.rate, self._recorder.channels
         self._ring = Ring(int(buffer * self.rate) * self.channels)
         self._raw: NDArray[np.int16] = np.zeros(int(READ_SECONDS * self.rate) * self.channels, dtype=np.int16)
-        self._resampler = Resampler(self.rate, self.channels, self._raw.size // self.channels)
+        self._resampler = Resampler(
+            self.rate, self.channels, self._raw.size // self.channels, self._recorder.heard
+        )
         self._pending = self._raw[:0]
         try:
             self._recorder.start(lambda data: self._ring.write(np.frombuffer(data, dtype=np.int16)))

@@ -25,7 +25,9 @@ def open_source(audio: Audio, path: Path | None = None) -> Source:
     """
     match audio.source:
         case AudioSource.MICROPHONE:
-            return MicrophoneSource(audio.device, timeout=audio.timeout, buffer=audio.buffer)
+            return MicrophoneSource(
+                audio.device, channel=audio.channel, timeout=audio.timeout, buffer=audio.buffer
+            )
         case AudioSource.PCM:
             return PcmSource(rate=audio.pcm_rate, timeout=audio.timeout)
         case AudioSource.FILE:

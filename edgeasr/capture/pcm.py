@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edgeasr.capture.resampler import Resampler
-from edgeasr.capture.source import SAMPLE_RATE
-from edgeasr.errors import AudioFormatError, DeviceError, SourceLostError, UsageError
+from edgeasr.capture.source import MIX, SAMPLE_RATE
+from edgeasr.capture.timeline import boottime
+from edgeasr.errors import AudioFormatError, DeviceError, SourceLostError, SourceStalledError, UsageError
 from edgeasr.media import recognise
 
 if TYPE_CHECKING:
@@ -24,15 +25,21 @@ WIDTH: Final = 2
 # How long a wait may last before it looks whether another thread has closed the source.
 SLICE_SECONDS: Final = 0.25
 
+# Longer than that, and this process did not run: it was stopped, or the machine slept. A pipe holds two seconds.
+ABSENT_SECONDS: Final = 1.0
+
 _LEAST_HEAD: Final = 4  # bytes by which a file's format can be told
 
 
 class PcmSource:
     """s16le stream, by default 16 kHz mono on standard input, which it neither seeks nor closes.
 
-    Raises SourceLostError where nothing arrives for `timeout` seconds, AudioFormatError where the stream
-    starts like a file with a header, UsageError where standard input is a terminal.
+    Raises SourceStalledError where nothing arrives for `timeout` seconds, after which it may be read again;
+    AudioFormatError where the stream starts like a file with a header, UsageError where standard input is a terminal.
     """
+
+    lost = 0
+    captured_at: float | None = None
 
     def __init__(
         self,
@@ -41,12 +48,17 @@ class PcmSource:
         rate: int = SAMPLE_RATE,
         channels: int = 1,
         timeout: float = 10.0,
+        channel: str = MIX,
     ) -> None:
         self.name = "standard input"
+        self.gaps = 0  # times that this process did not run, so that the pipe may have overflowed
         self._descriptor = standard_input() if descriptor is None else descriptor
         refuse_terminal(self._descriptor)
         self._timeout = timeout
-        self._resampler = Resampler(rate, channels, BLOCK_FRAMES)
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
+        self._resampler = Resampler(rate, channels, BLOCK_FRAMES, channel)
+        self._rate = rate
         self._frame = WIDTH * channels
         self._bytes: NDArray[np.uint8] = np.zeros(BLOCK_FRAMES * self._frame, dtype=np.uint8)
         self._memory = memoryview(self._bytes.data)
@@ -61,12 +73,21 @@ class PcmSource:
         """Zero: a pipe makes its writer wait."""
         return 0
 
+    @property
+    def position(self) -> float:
+        """Frames of the stream that `read` has given."""
+        return self._bytes_read // self._frame - self._pending.size * self._rate / SAMPLE_RATE
+
     def read(self, out: NDArray[np.int16]) -> int:
         """Fill `out`; return the samples written, fewer or 0 at the end of the stream."""
         done = 0
         while done < out.size and not self._closed:
-            if self._pending.size == 0 and not self._refill():
-                break
+            try:
+                if self._pending.size == 0 and not self._refill():
+                    break
+            except SourceStalledError:
+                self._pending = out[:done].copy()  # for the next call
+                raise
             count = min(self._pending.size, out.size - done)
             out[done : done + count] = self._pending[:count]
             self._pending = self._pending[count:]
@@ -84,10 +105,11 @@ class PcmSource:
     def discard(self, seconds: float) -> bool:
         """Throw away what arrives during that time, whole samples only; False at the end of the stream."""
         self._pending = self._pending[:0]
+        poll = select.poll()  # a thread's own
+        poll.register(self._descriptor, select.POLLIN)
         deadline = time.monotonic() + seconds
         while not self._ended and (left := deadline - time.monotonic()) > 0:
-            ready, _, _ = select.select([self._descriptor], [], [], left)
-            if ready:
+            if poll.poll(left * 1000.0):
                 self._skip_block()
         return not self._ended
 
@@ -132,16 +154,20 @@ class PcmSource:
         self._bytes[: self._odd] = self._bytes[whole:filled]
 
     def _wait(self) -> bool:
-        deadline = time.monotonic() + self._timeout
+        waited = 0.0  # in slices, since time in which this process did not run is no time without samples
         while not self._closed:
-            left = deadline - time.monotonic()
+            left = min(self._timeout - waited, SLICE_SECONDS)
             if left <= 0:
-                raise SourceLostError(
+                raise SourceStalledError(
                     f"nothing arrived on {self.name} for {self._timeout:g} s: check the program that feeds it"
                 )
-            ready, _, _ = select.select([self._descriptor], [], [], min(left, SLICE_SECONDS))
-            if ready:
+            began = boottime()
+            is_ready = self._poll.poll(left * 1000.0)
+            if boottime() - began > left + ABSENT_SECONDS:
+                self.gaps += 1
+            if is_ready:
                 return True
+            waited += left
         return False
 
     def _refuse_container(self, filled: int) -> None:

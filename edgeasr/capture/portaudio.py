@@ -73,7 +73,11 @@ def reason(error: BaseException) -> str:
 @contextmanager
 def _without_chatter() -> Iterator[None]:
     # ALSA and JACK write dozens of lines about devices nobody asked for straight to the descriptor.
-    saved = os.dup(_STDERR)
+    try:
+        saved = os.dup(_STDERR)
+    except OSError:  # closed, or no descriptor left: their lines are worth no fault
+        yield
+        return
     null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.dup2(null, _STDERR)

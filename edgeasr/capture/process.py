@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from edgeasr import errors
 from edgeasr.capture.devices import PROC
 from edgeasr.capture.pcm import PcmSource
-from edgeasr.capture.worker import COUNTERS_BYTES
+from edgeasr.capture.source import AUTO, SAMPLE_RATE
+from edgeasr.capture.timeline import BYTES, TimelineReader
 from edgeasr.errors import EdgeasrError, SourceLostError
 from edgeasr.tuning import Tuning
 from edgeasr.worker import Child
@@ -46,31 +47,41 @@ class MicrophoneProcess:
     SourceLostError where the child gives no answer. `tuning` is where and how the child runs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         device: str | int | None = None,
         *,
+        channel: str = AUTO,
         timeout: float = 3.0,
         proc: Path = PROC,
         tuning: Tuning | None = None,
         open_seconds: float = OPEN_SECONDS,
     ) -> None:
+        self.gaps = 0
+        self.captured_at: float | None = None
         self.name = "the microphone" if device is None else f'the microphone "{device}"'
         self._timeout = timeout
         self._closed = False
         self._child: Child | None = None
         self._text = b""
         self._faults: list[str] = []
-        self._open_descriptors()
         try:
-            self._start(device, proc, tuning or Tuning())
+            self._open_descriptors()
+            self._start(device, channel, proc, tuning or Tuning())
             header = self._header(time.monotonic() + open_seconds)
             self.name = str(header["name"])
             self.rate, self.channels = int(header["rate"]), int(header["channels"])
-            self._pcm = PcmSource(self._audio, rate=self.rate, channels=self.channels, timeout=timeout)
-        except BaseException:
+            self._pcm = PcmSource(
+                self._audio, rate=self.rate, channels=self.channels, timeout=timeout, channel=header["heard"]
+            )
+        except BaseException as error:
             self.close()
             self._release()
+            if isinstance(error, OSError):
+                raise SourceLostError(
+                    f"no process can be started that captures {self.name} ({error.strerror}): free some descriptors or "
+                    "memory; it is tried again"
+                ) from error
             raise
         _LOG.info("%s is captured by process %d", self.name, self.pid)
 
@@ -81,8 +92,13 @@ class MicrophoneProcess:
 
     @property
     def overflows(self) -> int:
-        """Overflow flags that PortAudio has raised so far, and blocks for which this process was too slow."""
-        return self._counters[0] + self._counters[1]
+        """Overflow flags that PortAudio has raised so far, and gaps for which this process was too slow."""
+        return self._timeline.overflows + self._timeline.refusals
+
+    @property
+    def lost(self) -> int:
+        """Samples at 16 kHz for which there was no room, since this process was too slow."""
+        return self._timeline.lost * SAMPLE_RATE // self.rate
 
     def take_faults(self) -> list[str]:
         """Return what the kernel refused to the child, once."""
@@ -94,6 +110,8 @@ class MicrophoneProcess:
         """Fill `out`; return its size, or fewer after `close`. Raises SourceLostError (see the class)."""
         if self._closed:
             return 0
+        if self._child is not None:
+            self._child.relay()
         try:
             count = self._pcm.read(out)
         except SourceLostError:
@@ -102,6 +120,9 @@ class MicrophoneProcess:
             ) from None
         if count < out.size and not self._closed:
             raise self._loss()
+        position = self._pcm.position
+        self.gaps += self._timeline.pass_gaps(position)
+        self.captured_at = self._timeline.captured_at(position, self.rate)
         return count
 
     def close(self) -> None:
@@ -127,12 +148,13 @@ class MicrophoneProcess:
         os.set_blocking(self._report, False)
         with contextlib.suppress(OSError):  # a bigger pipe bridges more, no more
             fcntl.fcntl(self._audio, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        os.ftruncate(self._shared, COUNTERS_BYTES)
-        self._counters = memoryview(mmap.mmap(self._shared, COUNTERS_BYTES)).cast("Q")
+        os.ftruncate(self._shared, BYTES)
+        self._timeline = TimelineReader(mmap.mmap(self._shared, BYTES))
 
-    def _start(self, device: str | int | None, proc: Path, tuning: Tuning) -> None:
+    def _start(self, device: str | int | None, channel: str, proc: Path, tuning: Tuning) -> None:
         options = {
             "device": device,
+            "channel": channel,
             "proc": str(proc),
             "tuning": asdict(tuning),
             "audio": self._audio_in,
@@ -146,9 +168,10 @@ class MicrophoneProcess:
 
     def _header(self, deadline: float) -> dict[str, Any]:
         """Wait for the child's first line."""
+        poll = select.poll()
+        poll.register(self._report, select.POLLIN)
         while True:
-            ready, _, _ = select.select([self._report], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000.0):
                 raise SourceLostError(f"the driver of {self.name} has not answered: plug it in again")
             answer = self._read_reports()
             if answer is not None:

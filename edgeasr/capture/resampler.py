@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soxr
 
-from edgeasr.capture.source import SAMPLE_RATE
+from edgeasr.capture.channels import ChannelSelector
+from edgeasr.capture.source import MIX, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,13 +25,14 @@ BURST: Final = 4_096
 class Resampler:
     """Stream of interleaved blocks at `rate` with `channels` in, 16 kHz mono int16 out.
 
-    `block` is the largest number of frames that one `push` will carry. Channels are averaged; values that are
-    not finite count as silence; what exceeds full scale is clipped. A stream that is at 16 kHz already
-    passes sample for sample.
+    `block` is the largest number of frames that one `push` will carry. Of several channels `channel` says which is
+    heard (see ChannelSelector); values that are not finite count as silence; what exceeds full scale is clipped. A
+    stream that is at 16 kHz already passes sample for sample.
     """
 
-    def __init__(self, rate: int, channels: int, block: int) -> None:
+    def __init__(self, rate: int, channels: int, block: int, channel: str = MIX) -> None:
         self._channels = channels
+        self._selector = ChannelSelector(rate, channels, channel)
         self._soxr = (
             None
             if rate == SAMPLE_RATE
@@ -39,7 +41,6 @@ class Resampler:
         self._scaled: NDArray[np.float32] = np.zeros((block, channels), dtype=np.float32)
         self._mono: NDArray[np.float32] = np.zeros(block, dtype=np.float32)
         self._finite: NDArray[np.bool_] = np.zeros(block, dtype=np.bool_)
-        self._weights: NDArray[np.float32] = np.full(channels, 1.0 / channels, dtype=np.float32)
         longest = block * SAMPLE_RATE // rate + BURST
         self._float: NDArray[np.float32] = np.zeros(longest, dtype=np.float32)
         self._out: NDArray[np.int16] = np.zeros(longest, dtype=np.int16)
@@ -48,8 +49,7 @@ class Resampler:
         """Convert float32[n, channels] within ±1; return int16[m], a view that holds until the next call."""
         count = len(frames)
         mono = self._mono[:count]
-        with np.errstate(invalid="ignore", over="ignore"):
-            np.matmul(frames, self._weights, out=mono)
+        self._selector.mix(frames, mono)
         self._silence_unreal(mono)
         return self._convert(mono, last=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MOST_GAPS = 64  # that are remembered; where more wait, the oldest are forgotten
+
 
 class Ring:
     """Pre-allocated int16 ring for one writer and one reader; what does not fit is dropped and counted.
 
     The newest samples are dropped, not the oldest: the reader's unread samples stay put, so the copies
-    need no lock. `capacity` is in samples.
+    need no lock. `capacity` is in samples. Where samples are missing, dropped here or not, the writer marks a gap, at
+    which the reader stops until it has passed it.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -26,6 +30,7 @@ class Ring:
         self._written = 0
         self._taken = 0
         self._dropped = 0
+        self._gaps: deque[int] = deque(maxlen=_MOST_GAPS)  # what had been written before each
         self._closed = False
         self._wanted = 1
         self._changed = threading.Condition()
@@ -51,6 +56,27 @@ class Ring:
         return self._dropped
 
     @property
+    def at_gap(self) -> bool:
+        """Whether samples are missing before the next that `read` will give. Reader's thread only."""
+        return bool(self._gaps) and self._gaps[0] <= self._taken
+
+    def mark_gap(self) -> None:
+        """Say that samples are missing between those written and those to come. Writer's thread only."""
+        with self._changed:
+            if not self._gaps or self._gaps[-1] != self._written:
+                self._gaps.append(self._written)
+            self._changed.notify_all()
+
+    def pass_gap(self) -> bool:
+        """Go on behind a gap; False where there is none here. Reader's thread only."""
+        passed = False
+        with self._changed:
+            while self.at_gap:
+                self._gaps.popleft()
+                passed = True
+        return passed
+
+    @property
     def closed(self) -> bool:
         """Whether the writer has ended the stream."""
         return self._closed
@@ -74,7 +100,7 @@ class Ring:
     def read(self, out: NDArray[np.int16], timeout: float) -> int:
         """Move samples to int16[n] `out`; wait up to `timeout` seconds for enough of them.
 
-        Returns n, or fewer when the time is up or the ring is closed. Reader's thread only.
+        Returns n, or fewer when the time is up, the ring is closed or a gap is reached. Reader's thread only.
         """
         done = 0
         deadline = time.monotonic() + timeout
@@ -82,12 +108,12 @@ class Ring:
             wanted = min(out.size - done, self.capacity)
             with self._changed:
                 self._wanted = wanted
-                while self.available < wanted and not self._closed:
+                while self.available < wanted and not self._closed and not self._gaps:
                     left = deadline - time.monotonic()
                     if left <= 0:
                         break
                     self._changed.wait(left)
-            count = min(wanted, self.available)
+                count = min(wanted, self.available, self._before_gap())
             self._take(out[done : done + count])
             done += count
             if count < wanted:
@@ -99,6 +125,9 @@ class Ring:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _before_gap(self) -> int:
+        return self._gaps[0] - self._taken if self._gaps else self.capacity
 
     def _take(self, out: NDArray[np.int16]) -> None:
         start = self._taken % self.capacity

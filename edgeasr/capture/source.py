@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE: Final = 16_000
 
+# Which channel is heard, where it is not named by its number.
+AUTO: Final = "auto"
+MIX: Final = "mix"
+
 
 @runtime_checkable
 class Source(Protocol):
@@ -30,3 +34,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of the device or file; a read in progress in another thread ends soon after."""
+
+
+@runtime_checkable
+class LiveSource(Source, Protocol):
+    """A source that cannot wait for its reader, so that samples may be missing."""
+
+    gaps: int
+    """Places so far, before the end of what was read, where samples are missing."""
+    lost: int
+    """Samples at 16 kHz that are known to be missing; beyond them there may be others."""
+    captured_at: float | None
+    """When the last sample that was read was captured, on the clock `boottime`; None: not known."""

@@ -14,6 +14,7 @@ from edgeasr import __version__
 from edgeasr.cli.commands import GROUPS, find
 from edgeasr.cli.console import abandon_output, tell
 from edgeasr.errors import EdgeasrError, UsageError
+from edgeasr.streams import hold_standard_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +54,7 @@ EXIT_STATUS: Final = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, by default the process's own; return its exit code."""
+    hold_standard_streams()
     # NumPy reads it when it is imported. Its products here are small, and threads of theirs would run on any core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):

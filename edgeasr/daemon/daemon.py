@@ -19,7 +19,7 @@ from edgeasr.daemon.engine import Engine, block_samples
 from edgeasr.daemon.health import Health
 from edgeasr.daemon.hotwords import Hotwords
 from edgeasr.daemon.hotwords_file import HotwordsFile
-from edgeasr.daemon.journal import set_up_logging
+from edgeasr.daemon.journal import guard_standard_streams, set_up_logging
 from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.mute import MuteFile
 from edgeasr.daemon.narrator import Narrator
@@ -132,6 +132,8 @@ class Daemon:
                 messenger.microphone_back,
                 root=self._root,
                 tuner=tuner,
+                on_signal=messenger.signal_changed,
+                on_skipped=messenger.file_skipped,
             )
             governor = GovernorWatch(settings.tuning.governor, self._root, saves=lambda: supply.saves)
             operator = Operator(
@@ -247,7 +249,8 @@ def run_daemon(
 
     `notice` is logged first.
     """
-    set_up_logging(settings.logging)
+    guard_standard_streams()
+    log = set_up_logging(settings.logging)
     if notice:
         _LOG.info("%s", notice)
     daemon = Daemon(settings, reload, root)
@@ -258,4 +261,7 @@ def run_daemon(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.reread())
-    return daemon.run()
+    try:
+        return daemon.run()
+    finally:
+        log.close()

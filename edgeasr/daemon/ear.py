@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeasr.capture import PcmSource
-from edgeasr.daemon.capture import CaptureState, CaptureThread, open_stream
+from edgeasr.daemon.capture import CaptureThread, open_stream
 from edgeasr.settings import AudioSource
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Ear:
     """Closed, open, closed …; each opening begins a stream at position 0.
 
     Closed means that nothing is captured: a microphone is let go of; files stay where they are; a pipe, whose
-    writer would else wait and hand over later what was said meanwhile, is read and thrown away.
+    writer would else wait and hand over later what was said meanwhile, is read and thrown away. `further`: who else
+    hears of the source, see CaptureThread.
     """
 
     def __init__(  # noqa: PLR0913
@@ -41,10 +42,11 @@ class Ear:
         *,
         root: Path = Path("/"),
         tuner: Tuner | None = None,
+        **further: Callable[..., None],
     ) -> None:
         self._audio, self._block, self._clock = audio, block, clock
         self._root, self._tuner = root, tuner
-        self._on_lost, self._on_back = on_lost, on_back
+        self._on_lost, self._on_back, self._further = on_lost, on_back, further
         self._capture: CaptureThread | None = None
         self._kept: Source | None = None
         self._drain: _Drain | None = None
@@ -70,6 +72,7 @@ class Ear:
             self._clock,
             self._on_lost,
             self._on_back,
+            **self._further,
             source=self._kept,
             root=self._root,
             tuner=self._tuner,
@@ -91,8 +94,18 @@ class Ear:
             self._drain = _Drain(self._kept)
 
     def read(self, out: NDArray[np.int16], timeout: float) -> int:
-        """Move samples to `out`; fewer when the time is up or the stream is closed or at its end."""
+        """Move samples to `out`; fewer when the time is up, at a gap, or if the stream is closed or at its end."""
         return self._capture.ring.read(out, timeout) if self._capture else 0
+
+    @property
+    def at_gap(self) -> bool:
+        """Whether samples are missing before the next ones, which are given once `pass_gap` was called."""
+        return self._capture is not None and self._capture.ring.at_gap
+
+    def pass_gap(self) -> None:
+        """Go on behind a gap."""
+        if self._capture is not None:
+            self._capture.ring.pass_gap()
 
     @property
     def waiting(self) -> int:
@@ -119,7 +132,7 @@ class Ear:
     @property
     def dropped(self) -> int:
         """Samples dropped since the start."""
-        return self._dropped + (self._capture.ring.dropped if self._capture else 0)
+        return self._dropped + (self._capture.dropped if self._capture else 0)
 
     @property
     def captured(self) -> int:
@@ -143,13 +156,13 @@ class Ear:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the stream is open and waits for its microphone."""
-        return self.is_open and self._capture is not None and self._capture.state is CaptureState.WAITING
+        """Whether the stream is open and waits for its microphone, or for the writer of its pipe."""
+        return self.is_open and self._capture is not None and self._capture.is_lost
 
     def _count(self) -> None:
         if self._capture is not None:
             self._overflows += self._capture.overflows
-            self._dropped += self._capture.ring.dropped
+            self._dropped += self._capture.dropped
             self._captured += self._capture.ring.written
             self._attempts += self._capture.attempts
             self._losses += self._capture.losses

@@ -60,7 +60,6 @@ class Engine:
         self._quality = QualityWatch(settings, health.sensors, time.monotonic, supply)
         self._effective = settings
         self._audio_lost = 0
-        self._losses = 0  # of the microphone, after which the utterance under way was ended
         self.processed = 0  # chunks since the start
 
     @property
@@ -78,7 +77,8 @@ class Engine:
         if self._filled < self._gather:  # else the level has gone up since
             self._filled += ear.read(self._gathered[self._filled : self._gather], timeout)
         if self._filled < self._gather:
-            self._end_lost(ear)
+            if ear.at_gap:
+                self._end_at_gap(ear)
             return False
         audio, busy = self._process(ear.waiting / SAMPLE_RATE)
         if ear.is_open:
@@ -165,10 +165,10 @@ class Engine:
         self._retune()
         self._messenger.quality(change, self._quality.pressure, self._health)
 
-    def _end_lost(self, ear: Ear) -> None:
-        """End the utterance whose microphone was lost: what follows, whenever it does, belongs to another."""
-        if ear.is_lost and ear.losses > self._losses and not self.loading:
-            self._losses = ear.losses
+    def _end_at_gap(self, ear: Ear) -> None:
+        """End the utterance behind which samples are missing: what follows, whenever it does, belongs to another."""
+        ear.pass_gap()
+        if not self.loading:
             self.flush()
 
     def _tell(self, updates: Sequence[Update]) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from edgeasr.capture import SAMPLE_RATE
+from edgeasr.capture.signal import Signal
 from edgeasr.daemon import discovery, discovery_sizes
 from edgeasr.daemon.archive import Archive
 from edgeasr.daemon.broker_report import BrokerReport
@@ -216,13 +217,34 @@ class Messenger:
     def microphone_lost(self, why: str) -> None:
         """Say that there is nothing to hear."""
         _LOG.warning("%s", why)
-        self._change(lambda: self._state.lose(Part.MICROPHONE, why))
+
+        def change() -> bool:
+            was_faulty = self._state.regain(Part.SOUND)
+            return self._state.lose(Part.MICROPHONE, why) or was_faulty
+
+        self._change(change)
         self.event("microphone_lost", "error", why)
 
     def microphone_back(self) -> None:
         """Say that the microphone is heard again."""
         self._change(lambda: self._state.regain(Part.MICROPHONE))
         self.event("microphone_back", "info", "the microphone is back")
+
+    def signal_changed(self, signal: Signal, why: str) -> None:
+        """Say that what the microphone delivers cannot be sound, or that it is again."""
+        if signal is Signal.SOUND:
+            self._change(lambda: self._state.regain(Part.SOUND))
+            self.event("microphone_audible", "info", "the microphone delivers sound again")
+            return
+        _LOG.warning("%s", why)
+        self._change(lambda: self._state.lose(Part.SOUND, why))
+        name = "microphone_saturated" if signal is Signal.SATURATED else "microphone_silent"
+        self.event(name, "warning", why, {"signal": signal.value})
+
+    def file_skipped(self, why: str) -> None:
+        """Say that a file is not played, or not to its end."""
+        _LOG.error("skipped: %s", why)
+        self.event("file_skipped", "error", f"skipped: {why}")
 
     def accelerator_lost(self, why: str) -> None:
         """Say that the CPU does the accelerator's work."""

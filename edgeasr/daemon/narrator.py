@@ -53,6 +53,9 @@ class Narrator:
         ticket = self._ticket = self._ticket or self._session.next()
         formatted = self._formatter.format(words, final=final)
         begin, end = update.words[0].start, update.words[-1].end
+        seconds = max(0.0, end - begin)
+        # The end from the beginning: samples may be missing behind it, or the wall clock be set in between.
+        start, age = self._clock.unix(begin), self._clock.age(begin)
         event = Event(
             id=ticket.id,
             session=ticket.session,
@@ -66,12 +69,12 @@ class Narrator:
                 for word in update.words
             ),
             raw=formatted.raw,
-            start=self._clock.unix(begin),
-            end=self._clock.unix(end),
+            start=start,
+            end=start + seconds,
             clock=clock_state(),
-            audio_seconds=max(0.0, end - begin),
+            audio_seconds=seconds,
             confidence=sum(word.confidence for word in update.words) / len(update.words),
-            latency_ms=self._clock.age(end) * 1000.0,
+            latency_ms=max(0.0, age - seconds) * 1000.0,
             model=self._model,
             accelerator=self.accelerator,
         )

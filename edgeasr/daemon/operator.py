@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from edgeasr import __version__
+from edgeasr.daemon.allowance import Allowance
 from edgeasr.daemon.commands import CommandName, ErrorCode, RefusedError, Response, parse, refusal
 from edgeasr.daemon.notify import is_service
 from edgeasr.daemon.reload import compare
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _MOST_A_CHUNK: Final = 4  # commands between two chunks, so that a flood of them leaves time for speech
+_CUTS, _CUT_SECONDS = 4, 5.0  # utterances that commands may cut: a few at once, then one in such a time
+_RELOADS, _RELOAD_SECONDS = 4, 2.0  # likewise; each one reads and checks all files
+_OPENINGS, _OPENING_SECONDS = 4, 5.0  # likewise; each one cuts the stream, and starts a process
 
 
 class Operator:
@@ -51,10 +55,13 @@ class Operator:
         self._mute_file, self._hotwords = mute_file, hotwords
         self._reload, self._adopt = reload, adopt
         self._began = time.monotonic()
+        self._cuts, self._reloads = Allowance(_CUTS, _CUT_SECONDS), Allowance(_RELOADS, _RELOAD_SECONDS)
+        self._openings = Allowance(_OPENINGS, _OPENING_SECONDS)
+        self._wish: bool | None = None
         self._actions: Mapping[CommandName, Callable[[Command], Mapping[str, object]]] = {
             CommandName.PING: self._ping,
             CommandName.FLUSH: self._flush,
-            CommandName.RELOAD: lambda _: self.reload(),
+            CommandName.RELOAD: self._reload_command,
             CommandName.START_SESSION: lambda command: self._change_session(command.label),
             CommandName.STOP_SESSION: lambda _: self._change_session(None),
         }
@@ -80,8 +87,12 @@ class Operator:
     def attend(self) -> None:
         """Do what has been asked for since the last time."""
         wish = self._control.take_mute()
-        if wish is not None and wish is not self.muted:
-            self._mute(muted=wish)
+        self._wish = self._wish if wish is None else wish
+        # To be muted is a wish that never waits.
+        if self._wish is not None and (self._wish or self.muted is False or not self._openings.take()):
+            wish, self._wish = self._wish, None
+            if wish is not self.muted:
+                self._mute(muted=wish)
         if self._control.take_birth():
             self._messenger.discover()
         outcome = self._hotwords.attend()
@@ -167,6 +178,14 @@ class Operator:
             "uptime_seconds": round(time.monotonic() - self._began, 1),
         }
 
+    def _reload_command(self, _command: Command) -> dict[str, object]:
+        seconds = self._reloads.take()
+        if seconds:
+            raise RefusedError(
+                ErrorCode.BUSY, f"the configuration is read again too often; try again in {seconds:.0f} s"
+            )
+        return self.reload()
+
     def _flush(self, _command: Command) -> dict[str, object]:
         return {"finals": self._end_utterance()}
 
@@ -175,6 +194,12 @@ class Operator:
             return 0
         if self._engine.loading:
             raise RefusedError(ErrorCode.BUSY, "the model is still being loaded; try again in some seconds")
+        seconds = self._cuts.take()
+        if seconds:
+            raise RefusedError(
+                ErrorCode.BUSY,
+                f"commands cut what is being said too often; try again in {max(1.0, seconds):.0f} s, or after a pause",
+            )
         return self._engine.flush()
 
     def _tell_of_words(self, outcome: Outcome) -> None:

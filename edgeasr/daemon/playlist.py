@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from edgeasr.capture import SAMPLE_RATE, FileSource
+from edgeasr.errors import AudioFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,37 +20,37 @@ if TYPE_CHECKING:
 
 
 class Playlist:
-    """Plays files one after another; `gap` seconds of silence follow each. Closed, it goes on where it was."""
+    """Plays files one after another; `gap` seconds of silence follow each. Closed, it goes on where it was.
+
+    A file that cannot be read, or not to its end, is skipped, which `take_skipped` tells. Raises AudioFormatError
+    where there is none that can be read.
+    """
 
     overflows = 0
 
     def __init__(self, paths: Sequence[Path], *, realtime: bool, gap: float) -> None:
-        self._waiting = list(paths)
+        self._waiting = deque(paths)
         self._realtime = realtime
         self._gap = round(gap * SAMPLE_RATE)
         self._left = 0
         self._place = 0  # samples of the first waiting file that have been played
         self._source: Source | None = None
+        self._skipped: list[str] = []
         self.name = self._waiting[0].name if self._waiting else "nothing"
-        self._open()
+        if not self._open_next():
+            raise AudioFormatError("; ".join(self._skipped) or "there is no file to play: set audio.paths")
 
-    def _open(self) -> None:
-        path = self._waiting[0]
-        self.name = path.name
-        self._source = FileSource(path, realtime=self._realtime, start=self._place / SAMPLE_RATE)
+    def take_skipped(self) -> list[str]:
+        """Return why files were skipped since the last time, a sentence each."""
+        skipped, self._skipped = self._skipped, []
+        return skipped
 
     def read(self, out: NDArray[np.int16]) -> int:
         """Fill `out` from the current file or the silence after it; 0 when everything was played."""
         done = 0
         while done < len(out):
             if self._source is not None:
-                count = self._source.read(out[done:])
-                done += count
-                self._place += count
-                if done < len(out):
-                    self.close()
-                    self._waiting.pop(0)
-                    self._place, self._left = 0, self._gap
+                done += self._play(out[done:])
             elif self._left:
                 count = min(self._left, len(out) - done)
                 out[done : done + count] = 0
@@ -56,9 +58,7 @@ class Playlist:
                 self._left -= count
                 if self._realtime:
                     time.sleep(count / SAMPLE_RATE)
-            elif self._waiting:
-                self._open()
-            else:
+            elif not self._open_next():
                 break
         return done
 
@@ -67,3 +67,37 @@ class Playlist:
         if self._source is not None:
             self._source.close()
             self._source = None
+
+    def _open_next(self) -> bool:
+        """Open the first waiting file that can be; False where there is none."""
+        while self._waiting:
+            path = self._waiting[0]
+            self.name = path.name
+            try:
+                self._source = FileSource(path, realtime=self._realtime, start=self._place / SAMPLE_RATE)
+            except AudioFormatError as error:
+                self._skip(error)
+            else:
+                return True
+        return False
+
+    def _play(self, out: NDArray[np.int16]) -> int:
+        assert self._source is not None  # noqa: S101 - `read` has looked
+        try:
+            count = self._source.read(out)
+        except AudioFormatError as error:
+            self.close()
+            self._skip(error)
+            self._left = self._gap
+            return 0
+        self._place += count
+        if count < len(out):
+            self.close()
+            self._waiting.popleft()
+            self._place, self._left = 0, self._gap
+        return count
+
+    def _skip(self, error: AudioFormatError) -> None:
+        self._waiting.popleft()
+        self._place = 0
+        self._skipped.append(str(error))

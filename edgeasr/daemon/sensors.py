@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from edgeasr.kernel import listed
 from edgeasr.power.firmware import throttling, voltage_alarm
 from edgeasr.safefile import read_text
 
@@ -37,7 +38,7 @@ class Sensors:
         """Degrees Celsius by sensor: `soc` and, for PCIe Corals, `apex`, `apex_1` and so on."""
         found: dict[str, float] = {}
         sensors = [("soc", self._root / "sys/class/thermal/thermal_zone0/temp")]
-        for path in sorted((self._root / "sys/class/apex").glob("apex_*/temp")):
+        for path in listed(self._root / "sys/class/apex", "apex_*/temp"):
             name = path.parent.name
             sensors.append(("apex" if name == "apex_0" else name, path))
         for name, path in sensors:
@@ -60,7 +61,7 @@ class Sensors:
     def _family(self) -> list[str]:
         family = ["self"]
         for process in family:
-            for path in (self._root / "proc" / process / "task").glob("*/children"):
+            for path in listed(self._root / "proc" / process / "task", "*/children"):
                 with contextlib.suppress(OSError):
                     family += read_text(path).split()
             if len(family) > _MOST_PROCESSES:

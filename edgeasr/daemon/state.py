@@ -25,6 +25,7 @@ class Part(Enum):
     ACCELERATOR = "accelerator"
     DISK = "disk"  # finals are in memory
     BROKER = "broker"  # it does not take all that is sent
+    SOUND = "sound"  # in what the microphone delivers
 
 
 # What the daemon is at; `degraded` is not among it, but what this shows as while a part is missing.
@@ -72,6 +73,7 @@ class StateReport:
         self._activity, self._remark = state, why
         if state is DaemonState.MUTED:
             self._missing.pop(Part.MICROPHONE, None)
+            self._missing.pop(Part.SOUND, None)
         return self._changed(before)
 
     def lose(self, part: Part, why: str) -> bool:

@@ -205,9 +205,13 @@ class BeamDecoder:
         known = self._known.get(track)
         if known is not None:
             return known
-        units = self._emissions.units_of(track.begin, min(track.limit, self._emissions.steps), track.units)
-        end = track.begin + len(units)
-        evidence = acoustic_evidence(self._emissions.window(track.begin, end), units, self._step_seconds)
+        limit = min(track.limit, self._emissions.steps)
+        begin = max(track.begin, self._emissions.first)  # a word can be held for longer than rows are kept
+        units = self._emissions.units_of(begin, limit, track.units)
+        evidence = acoustic_evidence(
+            self._emissions.window(begin, begin + len(units)), units, self._step_seconds
+        )
+        end = min(begin + len(units), max(limit, track.begin))
         word = Word(
             text=self._vocabulary.names.get(track.label) or self.words[track.label],
             start=round(max(track.begin, self._settled_end) * self._step_seconds, 4),

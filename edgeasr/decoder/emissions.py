@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 HISTORY: Final = 1024  # steps kept, 31 s at 30 ms; words older than half of it have long been settled
 _LIKELY: Final = math.log(0.5)
+_LEAST: Final = np.float32(
+    -1e4
+)  # far below what an encoder gives; stands for what is no number, or minus infinity
 
 
 class Emissions:
@@ -30,6 +33,11 @@ class Emissions:
         self._last_likely = -1
 
     @property
+    def first(self) -> int:
+        """The first step whose row is still kept."""
+        return self._first
+
+    @property
     def trailing_blank(self) -> int:
         """Steps since the last on which a unit other than blank was the likelier."""
         return self.steps - 1 - self._last_likely
@@ -39,7 +47,7 @@ class Emissions:
         self._make_room(len(log_probs))
         begin = self.steps - self._first
         kept = self._rows[begin : begin + len(log_probs)]
-        kept[:] = log_probs
+        np.fmax(log_probs, _LEAST, out=kept)
         likely = np.flatnonzero(kept[:, 0] < _LIKELY)
         if len(likely):
             self._last_likely = self.steps + int(likely[-1])
@@ -53,13 +61,14 @@ class Emissions:
     def units_of(self, begin: int, limit: int, units: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         """Which unit each step has, from `begin` on, given the steps of a word's units; 0 is blank.
 
-        A unit lasts as long as it is likelier than blank, the last one up to `limit` at most.
+        A unit lasts as long as it is likelier than blank, the last one up to `limit` at most. `begin` is a step whose
+        row is kept; units may begin before it.
         """
         rows = self.window(begin, limit)
         lasting = np.zeros(len(rows), np.int64)
         for place, (step, unit) in enumerate(units):
             until = units[place + 1][0] if place + 1 < len(units) else limit
-            for offset in range(step - begin, min(until - begin, len(rows))):
+            for offset in range(max(step - begin, 0), min(until - begin, len(rows))):
                 if offset > step - begin and rows[offset, unit] <= rows[offset, 0]:
                     break
                 lasting[offset] = unit

@@ -17,6 +17,7 @@ from typing import Any
 
 from edgeasr.encoder.interpreter import Runtime, load_interpreter
 from edgeasr.errors import AcceleratorError, EdgeasrError
+from edgeasr.kernel import listed
 from edgeasr.safefile import read_text
 from edgeasr.worker import command, environment
 
@@ -43,7 +44,7 @@ class EdgeTpu:
 def find_edgetpus(root: Path = Path("/")) -> tuple[EdgeTpu, ...]:
     """All TPUs under a root's /sys and /dev."""
     found = []
-    for vendor_file in sorted((root / "sys/bus/usb/devices").glob("*/idVendor")):
+    for vendor_file in listed(root / "sys/bus/usb/devices", "*/idVendor"):
         try:
             ids = (
                 read_text(vendor_file).strip(),
@@ -53,7 +54,7 @@ def find_edgetpus(root: Path = Path("/")) -> tuple[EdgeTpu, ...]:
             continue  # unplugged between the listing and the reading
         if ids in _USB_IDS:
             found.append(EdgeTpu(Attachment.USB, vendor_file.parent.name))
-    found += [EdgeTpu(Attachment.PCIE, path.name) for path in sorted((root / "dev").glob("apex_*"))]
+    found += [EdgeTpu(Attachment.PCIE, path.name) for path in listed(root / "dev", "apex_*")]
     return tuple(found)
 
 

@@ -77,7 +77,8 @@ class EncoderProcess:
         return not self._child.is_alive
 
     def check(self) -> None:
-        """Raise AcceleratorError where it has ended."""
+        """Raise AcceleratorError where it has ended; pass on what it complains of."""
+        self._child.relay()
         if self.is_gone:
             raise self._crash()
 

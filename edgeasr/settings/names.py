@@ -20,7 +20,21 @@ _ID_DIGITS = 8
 _LONGEST = 64
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
 _LONGEST_LABEL = 63
+_MOST_CHANNELS = 128  # that ALSA's own mixers offer
 _CORES = re.compile(r"\d{1,3}(-\d{1,3})?(,\d{1,3}(-\d{1,3})?)*")
+
+
+def channel(value: object) -> str:
+    """Return which channel of a microphone is meant: auto, mix, or a number from 1 on; ValueError with a sentence."""
+    only = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+    text = str(only).strip() if isinstance(only, str | int) and not isinstance(only, bool) else ""
+    if text in {"auto", "mix"} or (
+        text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= _MOST_CHANNELS
+    ):
+        return text.lstrip("0") or text
+    raise ValueError(
+        f"must be auto, mix or a number from 1 to {_MOST_CHANNELS}, not {ascii(value)[:40]}; correct it"
+    )
 
 
 def device_id_fault(name: str) -> str | None:

@@ -88,6 +88,17 @@ class Audio:
     device: str | None = setting(
         None, "microphone by name, ALSA card id or index; the system's default if unset"
     )
+    channel: str = setting(
+        "auto",
+        "channel of the microphone: its number from 1 on; auto: the first that carries a signal; mix: all of them",
+        convert=names.channel,
+    )
+    silent_after: float = setting(
+        120.0,
+        "time of digital silence, a constant or full-scale noise after which the microphone counts as faulty",
+        low=5,
+        high=DAY,
+    )
     paths: tuple[Path, ...] = setting((), "files to play where the source is file")
     realtime: bool = setting(True, "play files at the speed of speech instead of as fast as possible")
     gap: float = setting(1.5, "silence played between files and after the last", low=0, high=60)

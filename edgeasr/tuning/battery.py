@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from edgeasr.kernel import listed
 from edgeasr.safefile import read_bytes
 
 _MOST = 4096  # bytes of a file in /sys
@@ -14,7 +15,7 @@ def batteries(root: Path = Path("/")) -> list[Path]:
     """Return their folders in /sys; a mouse's or a headset's is none of the machine's."""
     return [
         folder
-        for folder in sorted((root / "sys/class/power_supply").glob("*"))
+        for folder in listed(root / "sys/class/power_supply", "*")
         if supply_says(folder, "type") == "Battery" and supply_says(folder, "scope") != "Device"
     ]
 

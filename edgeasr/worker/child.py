@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.tuning.scheduler import demote
+from edgeasr.worker.chatter import Chatter
 from edgeasr.worker.program import command, environment
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ class Child:
 
     A plain program, not a fork: it imports no more than it needs, and threads of this process do not matter. It
     inherits `descriptors` under their numbers, and as option `leash` the pipe by which it knows that this process
-    lives. `program` takes the place of `-m module` and the options, for one that cannot afford to import them.
+    lives. `program` takes the place of `-m module` and the options, for one that cannot afford to import them. What it
+    writes to standard error goes to the log, where `relay` is called now and then, so that it never waits for a reader.
     Nothing here waits without end: a process stuck in its driver does not even end when it is killed.
     """
+
+    _leash = -1
 
     def __init__(
         self,
@@ -36,22 +40,28 @@ class Child:
         descriptors: Collection[int],
         program: Sequence[str] | None = None,
     ) -> None:
-        leash, self._leash = os.pipe()
+        self._chatter = Chatter(module)
+        leash = -1
         try:
+            leash, self._leash = os.pipe()
             text = json.dumps({**options, "leash": leash})
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, *program] if program else command(module, text),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=environment(),
+                stderr=self._chatter.inlet,
                 pass_fds=(*descriptors, leash),
                 process_group=0,
             )
         except BaseException:
-            os.close(self._leash)
+            self._let_go()
+            self._chatter.close()
             raise
         finally:
-            os.close(leash)
+            self._chatter.close_inlet()
+            if leash >= 0:
+                os.close(leash)
 
     @property
     def pid(self) -> int:
@@ -65,9 +75,7 @@ class Child:
 
     def kill(self) -> None:
         """End it, whatever it does, and return at once; `reap` collects it."""
-        if self._leash >= 0:
-            os.close(self._leash)
-            self._leash = -1
+        self._let_go()
         if self._process.returncode is None:
             demote(self._process.pid)
         self._process.kill()
@@ -78,9 +86,14 @@ class Child:
             self._process.wait(timeout)
         return not self.is_alive
 
+    def relay(self, *, at_once: bool = False) -> None:
+        """Log what it has written to standard error, about once a second; may be called often."""
+        self._chatter.relay(at_once=at_once)
+
     def last_words(self) -> str:
         """Say how it ended, fit for the middle of a sentence."""
         code = self._process.poll()
+        self.relay(at_once=True)
         if code is None:
             return "it hangs"
         if code >= 0:
@@ -90,3 +103,13 @@ class Child:
         except ValueError:
             return f"it was killed by signal {-code}"
         return f"it {'crashed with' if number in _CRASHES else 'was killed by'} {number.name}"
+
+    def __del__(self) -> None:
+        """Close the pipe of its complaints; not in `kill`, since its last ones are wanted after it."""
+        if hasattr(self, "_chatter"):
+            self._chatter.close()
+
+    def _let_go(self) -> None:
+        if self._leash >= 0:
+            os.close(self._leash)
+            self._leash = -1

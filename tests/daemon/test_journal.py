@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import PATIENCE, wait_for
 
 from edgeasr import settings
-from edgeasr.daemon.journal import set_up_logging
+from edgeasr.daemon.journal import Log, set_up_logging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +43,48 @@ def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()
     JournalHandler.lines.clear()
-    set_up_logging(settings.Logging())
+    log = set_up_logging(settings.Logging())
     yield JournalHandler.lines
+    log.close()
     root.handlers[:], root.level = handlers, level
 
 
 def test_a_line_is_the_text_alone_since_level_and_logger_are_fields(journal: list[str]) -> None:
     logging.getLogger("edgeasr.daemon.messages").warning("the broker is gone")
+    wait_for(lambda: journal)
     assert journal == ["the broker is gone"]
+
+
+@dataclass
+class Stalled(logging.Handler):
+    """Takes no line until it is let go."""
+
+    gate: threading.Event
+    lines: list[str]
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.gate.wait(PATIENCE)
+        self.lines.append(self.format(record))
+
+
+def test_who_logs_never_waits_for_the_reader_and_what_was_dropped_is_counted() -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    stalled = Stalled(threading.Event(), [])
+    log = Log(stalled, "INFO")
+    for number in range(3000):
+        logging.getLogger("edgeasr").info("line %d", number)
+    log.close(0.05)
+    assert log.dropped >= 1900
+    stalled.gate.set()
+    wait_for(lambda: stalled.lines and "were dropped" in stalled.lines[-1], "the count of them")
+    assert stalled.lines[:1000] == [f"line {number}" for number in range(1000)]
+    log.close()
+    root.handlers[:], root.level = handlers, level

@@ -391,6 +391,7 @@ class Tape:
     losses: int = 0
     dropped: int = 0
     is_lost: bool = False
+    at_gap: bool = False
     is_open: bool = True
 
     def read(self, out: np.ndarray[Any, Any], _timeout: float) -> int:
@@ -401,6 +402,9 @@ class Tape:
         self.position += len(piece)
         self.now += len(piece) / SAMPLE_RATE
         return len(piece)
+
+    def pass_gap(self) -> None:
+        self.at_gap = False
 
 
 @dataclass
@@ -559,7 +563,7 @@ def test_what_was_gathered_when_the_microphone_goes_belongs_to_the_utterance_tha
     to_the_least(engine, tape, diary)
     recorder.calls.clear()
     tape.samples = tape.samples[: tape.position + 3 * HOP]
-    tape.is_lost, tape.losses = True, 1
+    tape.is_lost, tape.losses, tape.at_gap = True, 1, True
     assert not engine.hear(tape, 0.5)  # type: ignore[arg-type]
     assert recorder.calls == ["accept 3", "flush"]
 

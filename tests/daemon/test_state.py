@@ -63,6 +63,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """Both clocks of the system, in one place."""
     value = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: value[0])
+    monkeypatch.setattr("time.clock_gettime", lambda _clock: value[0])
     monkeypatch.setattr("time.time", lambda: value[0] + 1e9)
     yield value
     monkeypatch.undo()

@@ -304,3 +304,45 @@ def replayed(search: BeamDecoder, rows: NDArray[np.float32]) -> str:
     search.begin()
     search.step(rows)
     return search.finish().text
+
+
+@pytest.mark.parametrize("steps", [1000, 1024, 1030, 1500, 3000])
+def test_a_phone_may_be_held_for_longer_than_rows_are_kept(lm: Path, steps: int) -> None:
+    search = decoder(lm)
+    search.step(spell("_ _ D AH _ K"))
+    search.step(spell(" ".join(["AH"] * steps)))
+    assert search.partial().text == "the"
+    search.step(spell("T _ _ L AY T _"))
+    words = search.finish().words
+    assert [word.text for word in words] == ["the", "cat", "light"]
+    assert [round(word.start / STEP) for word in words] == [2, 5, steps + 9]
+    assert all(0.0 <= word.confidence <= 1.0 for word in words)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_the_rows_are_words_have_times_and_chances(lm: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    search = decoder(lm)
+    for _ in range(2):
+        pieces = []
+        for kind in random.integers(0, 6, 8):
+            count = int(random.choice([1, 5, 30, 700, 1500]))
+            piece = np.full((count, len(UNITS)), np.log(1e-4), np.float32)
+            if kind <= 2:
+                piece[:, random.integers(len(UNITS))] = np.log(random.choice([0.5, 0.9, 0.9999]))
+            elif kind == 3:
+                piece[:] = random.normal(-5, 4, piece.shape)
+            elif kind == 4:
+                piece[:] = random.choice([-np.inf, np.nan])
+            else:
+                piece = spell("D AH K AH T T UW")
+            pieces.append(piece)
+        rows = np.concatenate(pieces)
+        for first in range(0, len(rows), 25):
+            search.step(rows[first : first + 25])
+            if random.random() < 0.05:
+                search.partial()
+        words = search.finish().words
+        assert all(one.end <= other.start + 1e-6 for one, other in pairwise(words))
+        assert all(word.start <= word.end <= len(rows) * STEP + 1e-6 for word in words)
+        assert all(0.0 <= word.confidence <= 1.0 for word in words)

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import clocks
+
 from edgeasr import settings
 from edgeasr.daemon import run_daemon
 from edgeasr.encoder import edgetpu, process
@@ -37,7 +39,9 @@ def receive(child: EncoderProcess, seconds: float) -> int:
 
 
 def main(config: str, root: str) -> int:
-    faulthandler.register(signal.SIGUSR1)  # where it is, should it hang
+    if sys.stderr is not None:
+        faulthandler.register(signal.SIGUSR1)  # where it is, should it hang
+    clocks.settle()
     edgetpu.library = lambda: edgetpu.LIBRARY
     process.EncoderProcess._receive = receive  # type: ignore[method-assign]
     process.OPENER = "tpu:as_told"  # type: ignore[misc]
