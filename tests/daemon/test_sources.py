@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -165,9 +164,6 @@ def test_it_hears_the_channel_that_is_named(house: House) -> None:
     wait_for(lambda: "microphone_silent" in house.events(), "the silence of the channel")
     assert not house.finals()
     assert house.stop() == 0
-    house.process = None
-    shutil.rmtree(house.folder / "bundle")
-    (house.folder / "channels").write_text("2")
     house.start(**{**CPU, "audio.channel": "5"})
     assert house.process is not None
     assert house.process.wait(PATIENCE) == 1
