@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edgeasr.capture import Source
-
 
 class Playlist:
     """Plays files one after another; `gap` seconds of silence follow each. Closed, it goes on where it was.
@@ -34,7 +32,7 @@ class Playlist:
         self._gap = round(gap * SAMPLE_RATE)
         self._left = 0
         self._place = 0  # samples of the first waiting file that have been played
-        self._source: Source | None = None
+        self._source: FileSource | None = None
         self._skipped: list[str] = []
         self.name = self._waiting[0].name if self._waiting else "nothing"
         if not self._open_next():
@@ -82,20 +80,24 @@ class Playlist:
         return False
 
     def _play(self, out: NDArray[np.int16]) -> int:
-        assert self._source is not None  # noqa: S101 - `read` has looked
+        source = self._source
+        assert source is not None  # noqa: S101 - `read` has looked
+        fault: str | None = None
         try:
-            count = self._source.read(out)
+            count = source.read(out)
         except AudioFormatError as error:
-            self.close()
-            self._skip(error)
-            self._left = self._gap
-            return 0
-        self._place += count
-        if count < len(out):
-            self.close()
-            self._waiting.popleft()
-            self._place, self._left = 0, self._gap
-        return count
+            count, fault = 0, str(error)
+        if count:  # a fault comes with the next call
+            self._place += count
+            return count
+        fault = fault or source.shortfall
+        self.close()
+        self._left = self._gap
+        self._waiting.popleft()
+        self._place = 0
+        if fault:
+            self._skipped.append(fault)
+        return 0
 
     def _skip(self, error: AudioFormatError) -> None:
         self._waiting.popleft()
