@@ -15,10 +15,10 @@ REFERENCE ?= $(SPEECH)/speech.tsv
 DEVICE := build/virtual-device
 LIVE := -v --durations=0 -o log_cli=true --log-cli-level=INFO --log-cli-format='%(asctime)s %(message)s' --log-cli-date-format=%H:%M:%S
 
-.PHONY: help demo test test-build test-arm64 test-trixie test-dist test-device check bench soak clean
+.PHONY: help demo test test-build test-arm64 test-trixie test-first-hour test-dist test-device check bench soak clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/.done-demo ## install what is missing, then see it at work: speech in, transcripts out over MQTT
 	@$(PY) -m edgeasr demo $(ARGS)
@@ -38,6 +38,11 @@ test-arm64: $(VENV)/.done-test ## install the package into an emulated aarch64 B
 test-trixie: ## run all tests in a bare Debian 13, with Python 3.13 (root or sudo; 3 GB)
 	@tools/setup.sh debian
 	@tools/trixie.sh build "$${ARGS:-}"
+
+test-first-hour: $(VENV)/.done-test ## run the README's lines as they stand in bare Debian 12 and 13, as root and as a user (as root; 20 min, 4 GB)
+	@tools/setup.sh debian
+	@tools/setup.sh container
+	@$(PY) -m pytest tests/first_hour $(LIVE) $(ARGS)
 
 test-dist: $(VENV)/.done-dist ## build wheel and source distribution, look into both, and run a share of the latter's tests
 	@$(PY) -m tools.distribution

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fake_machine import House
 
 # An emulated machine, which takes many minutes: `make test-device`.
-collect_ignore = ["device"]
+collect_ignore = ["device", "first_hour"]
 
 # No settings of whoever runs the tests.
 os.environ["XDG_CONFIG_HOME"] = "/nonexistent"

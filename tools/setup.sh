@@ -5,6 +5,7 @@
 #   setup.sh systemd              its tools, with which the tests examine the units; they skip that where it cannot be had
 #   setup.sh arm64                what makes a root folder of Debian for aarch64 and runs its programs (changes binfmt_misc)
 #   setup.sh debian               what makes a root folder of Debian
+#   setup.sh container            what runs commands in a root folder as on a machine of its own
 #   setup.sh emulator             what builds and boots the virtual device
 set -euo pipefail
 
@@ -187,6 +188,7 @@ case ${1:-} in
     systemd) get_systemd ;;
     arm64) get_arm64 ;;
     debian) get_debian ;;
+    container) need systemd-nspawn systemd-container ;;
     emulator) get_emulator ;;
-    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64 | debian | emulator" ;;
+    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64 | debian | container | emulator" ;;
 esac
