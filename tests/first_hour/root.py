@@ -80,12 +80,12 @@ class Root:
             "TERM=xterm",
             "LANG=C.UTF-8",
         ]
-        line += [*(_pip() if network else []), "bash", "-c", script]
+        line += [*(_pip() if network else []), "bash", "-c", f"exec 2>&1\n{script}"]
         done = subprocess.run(
             line,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.DEVNULL,
             timeout=seconds,
             check=False,
         )

@@ -29,8 +29,8 @@ pcm.!default {
     type file
     slave.pcm "null"
     file "/dev/null"
-    infile "/srv/speech.wav"
-    format "wav"
+    infile "/srv/speech.raw"
+    format "raw"
 }
 """
 BROKER: Final = "mosquitto -p 1883 >/tmp/broker.log 2>&1 & sleep 1\n"
@@ -87,7 +87,7 @@ def speak(root: Root) -> None:
     """Give the machine a microphone that hears a sentence."""
     samples, rate = soundfile.read(recordings()[0].path, dtype="int16")
     silence = np.zeros(rate * 40, dtype=np.int16)
-    soundfile.write(root.folder / "srv/speech.wav", np.concatenate([silence[:8000], samples, silence]), rate)
+    np.concatenate([silence[:8000], samples, silence]).tofile(root.folder / "srv/speech.raw")
     root.write("/etc/asound.conf", ASOUND)
 
 
@@ -141,7 +141,8 @@ def test_setup_leads_through_without_a_microphone(root: Root, user: str) -> None
     quiet(root)
     answers = ["", "broker.local"] if user == "root" else ["broker.local"]
     # A terminal, in which somebody types each answer once it is asked for.
-    script = f"{BROKER}(for a in {' '.join(map(repr, answers))}; do sleep 8; echo \"$a\"; done; sleep 60) | script -qec '{command('edgeasr setup')}' /dev/null"
+    typing = "".join(f"sleep 8; echo {answer!r}; " for answer in answers)
+    script = f"{BROKER}({typing} sleep 60) | script -qec '{command('edgeasr setup')}' /dev/null"
     done = run(root, user, script)
     assert "Microphone: there is none" in done.out, done
     assert "Broker: broker.local answers." in done.out, done
