@@ -68,8 +68,8 @@ soak: $(VENV)/.done-test ## play speech to the daemon for half an hour while thi
 	@$(PY) -m tools.soak $(ARGS)
 
 clean: ## remove the virtual environment, caches and build outputs
-	@for root in build/arm64-root build/trixie-root; do [ ! -d $$root ] || [ -w $$root ] || sudo rm -rf --one-file-system $$root; done
-	@rm -rf $(VENV) build dist ./*.egg-info edgeasr/decoder/_native*.so bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@for root in build/arm64-root build/trixie-root build/first-hour; do [ ! -d $$root ] || [ -w $$root ] || sudo rm -rf --one-file-system $$root; done
+	@rm -rf $(VENV) build dist ./*.egg-info models/build models/*.egg-info edgeasr/decoder/_native*.so bench-out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.done-check: EXTRAS := test,dev

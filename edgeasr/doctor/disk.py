@@ -6,7 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from edgeasr.doctor.finding import Area, Finding, Level
+from edgeasr.doctor.identity import service_user
 from edgeasr.printable import quoted
+from edgeasr.settings import may_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,11 @@ def check(machine: Machine) -> Iterator[Finding]:
     """Examine free space, file system and rights of the outbox's folder."""
     folder = machine.path(machine.settings.outbox.path).parent
     shown = machine.shown(folder)
+    if not folder.is_dir() and machine.live and service_user(machine.root) is None and may_write(folder):
+        yield Finding(
+            Area.DISK, Level.NOTE, f"the outbox's folder {shown} does not exist yet; the first start makes it"
+        )
+        return
     if not folder.is_dir():
         yield Finding(
             Area.DISK,

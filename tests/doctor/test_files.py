@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from doctor.conftest import PASSWD, FakeMachine
-from edgeasr.doctor import Area, Level
+from edgeasr.doctor import Area, Level, Machine, disk
+from edgeasr.settings import load
 
 CPU = "sys/devices/system/cpu"
 THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
@@ -177,3 +179,14 @@ def test_a_bundle_that_is_damaged_or_not_there(fake: FakeMachine) -> None:
     assert finding.level is Level.FAULT
     assert "there is no model bundle named 'edgeasr-xx'" in finding.sentence
     assert finding.mend
+
+
+def test_a_folder_that_the_first_start_makes_is_no_worry(tmp_path: Path) -> None:
+    """As for an ordinary user without the service, whose state is in its home."""
+    settings = load(
+        files=[], environ={}, values={"outbox.path": str(tmp_path / "state/outbox.sqlite")}
+    ).settings
+    (finding,) = disk.check(Machine(Path("/"), settings, live=True))
+    assert finding.level is Level.NOTE
+    assert "the first start makes it" in finding.sentence
+    assert not (tmp_path / "state").exists()
