@@ -183,3 +183,92 @@ def test_it_does_not_outlive_a_parent_that_is_killed(card: Card) -> None:
     parent.wait(PATIENCE)
     parent.stdout.close()
     wait_for(lambda: is_gone(pid), "the child's end")
+
+
+@pytest.mark.parametrize(
+    ("rates", "channels", "expected"),
+    [
+        ("32000", "6", (32_000, 6)),
+        ("8000", "1", (8_000, 1)),
+        ("96000", "2", (96_000, 2)),
+        ("44100", "8", (44_100, 8)),
+        ("22050 192000", "4 6", (22_050, 4)),
+        ("11025", "16", (11_025, 16)),
+        ("16000 48000", "1 2", (16_000, 1)),
+    ],
+)
+def test_whatever_rate_and_channels_a_card_offers_it_is_heard(
+    card: Card, rates: str, channels: str, expected: tuple[int, int]
+) -> None:
+    (card.folder / "rates").write_text(rates)
+    (card.folder / "channels").write_text(channels)
+    source = MicrophoneProcess(timeout=5.0)
+    samples = read(source, 0.5)[800:]
+    source.close()
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(samples.size)))
+    assert (source.rate, source.channels) == expected
+    assert np.argmax(spectrum) * 16000 / samples.size == pytest.approx(440, abs=5)
+    assert np.abs(samples).max() == pytest.approx(8000, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("layout", "channel"),
+    [
+        ("sound inverted", "auto"),
+        ("sound inverted", "mix"),
+        ("zeros sound", "auto"),
+        ("zeros zeros zeros sound", "auto"),
+        ("zeros zeros zeros sound", "4"),
+        ("sound sound sound sound", "mix"),
+    ],
+)
+@pytest.mark.parametrize("has_mono", [True, False], ids=["first channel alone", "all channels only"])
+def test_one_channel_of_several_is_heard(card: Card, layout: str, channel: str, *, has_mono: bool) -> None:
+    count = len(layout.split())
+    (card.folder / "channels").write_text(f"1 {count}" if has_mono else f"{count}")
+    (card.folder / "layout").write_text(layout)
+    source = MicrophoneProcess(timeout=5.0, channel=channel)
+    samples = read(source, 1.0)[-8000:]
+    source.close()
+    assert np.abs(samples).max() == pytest.approx(8000, rel=0.05)
+
+
+def test_a_channel_that_there_is_not_is_one_sentence(card: Card) -> None:
+    with pytest.raises(DeviceError, match=r"has 2 channels and none with number 3: correct audio\.channel"):
+        MicrophoneProcess(channel="3")
+
+
+def test_a_card_that_offers_nothing_known_is_asked_for_through_alsa_s_converters(card: Card) -> None:
+    (card.folder / "rates").write_text("converted")
+    source = MicrophoneProcess(timeout=5.0)
+    assert read(source, 0.2).any()
+    source.close()
+    (card.folder / "rates").write_text("7")
+    with pytest.raises(DeviceError, match="offers no audio"):
+        MicrophoneProcess()
+
+
+def test_times_are_those_of_capture_however_late_they_are_read(card: Card) -> None:
+    source = MicrophoneProcess(timeout=5.0)
+    read(source, 0.2)
+    assert source.captured_at is not None
+    first = source.captured_at
+    time.sleep(1.0)
+    read(source, 0.5)
+    source.close()
+    assert source.captured_at - first == pytest.approx(0.5, abs=0.1)
+    assert (source.gaps, source.lost) == (0, 0)
+
+
+def test_a_process_that_stood_still_leaves_a_gap_and_the_time_goes_on(card: Card) -> None:
+    source = MicrophoneProcess(timeout=10.0)
+    read(source, 0.3)
+    os.kill(source.pid, signal.SIGSTOP)
+    time.sleep(1.5)
+    os.kill(source.pid, signal.SIGCONT)
+    before = source.captured_at or 0.0
+    read(source, 1.0)
+    source.close()
+    assert source.gaps == 1
+    assert (source.captured_at or 0.0) - before >= 2.0
+    assert source.overflows >= 1

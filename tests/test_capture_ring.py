@@ -69,3 +69,41 @@ def test_close_wakes_a_waiting_reader_and_leaves_the_rest_readable() -> None:
 def test_a_ring_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         Ring(0)
+
+
+def test_the_reader_stops_at_a_gap_until_it_has_passed_it() -> None:
+    ring, out = Ring(100), np.zeros(50, dtype=np.int16)
+    ring.write(np.arange(30, dtype=np.int16))
+    ring.mark_gap()
+    ring.mark_gap()
+    ring.write(np.arange(30, 60, dtype=np.int16))
+    assert not ring.at_gap
+    assert ring.read(out, 10.0) == 30, "at once, though fifty were asked for"
+    assert ring.read(out, 10.0) == 0
+    assert ring.at_gap
+    assert ring.pass_gap()
+    assert not ring.pass_gap()
+    assert ring.read(out[:30], 0.0) == 30
+    assert out[:30].tolist() == list(range(30, 60))
+
+
+def test_a_gap_wakes_a_reader_that_waits() -> None:
+    ring, out = Ring(100), np.zeros(50, dtype=np.int16)
+    ring.write(np.zeros(20, dtype=np.int16))
+    marker = threading.Timer(0.05, ring.mark_gap)
+    marker.start()
+    assert ring.read(out, 60.0) == 20
+    marker.join()
+    assert ring.at_gap
+
+
+def test_of_too_many_gaps_the_newest_count() -> None:
+    ring, out = Ring(1000), np.zeros(1000, dtype=np.int16)
+    for _ in range(500):
+        ring.write(np.zeros(2, dtype=np.int16))
+        ring.mark_gap()
+    read = 0
+    while read < 1000:
+        read += ring.read(out, 0.0)
+        ring.pass_gap()
+    assert read == 1000

@@ -3,10 +3,10 @@
 $FAKE_MICROPHONE names the folder. In it: `plugged` exists while the microphone does; `speech.raw` is what it hears,
 over and over, from the beginning at each opening (16 kHz mono int16), else a tone; `began` is written when it begins
 to, in Unix seconds; `stalls`: nothing is delivered any more; `hangs`: opening never returns; `delivers`: zeros,
-constant or noise take the place of sound; `rates`, `channels`: those that the device offers; `layout`: what is on each
-of its channels (sound, inverted, zeros, faint), else sound; `name`: what it calls itself. It delivers at the speed of
-speech. As a card does, it forgets what nobody fetches for a fifth of a second, and raises the overflow flag then.
-`complains`: it writes pages to standard error with each block.
+constant or noise take the place of sound; `rates`, `channels`: those that the device offers ("converted": any, through
+ALSA's converters); `layout`: what is on each of its channels (sound, inverted, zeros, faint), else sound; `name`: what
+it calls itself. It delivers at the speed of speech. As a card does, it forgets what nobody fetches for a fifth of a
+second, and raises the overflow flag then. `complains`: it writes pages to standard error with each block.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ class PyAudio:
         return self.get_device_info_by_index(0)
 
     def is_format_supported(self, rate: int, *, input_channels: int, **_rest: Any) -> bool:
-        is_offered = str(rate) in told("rates", ["16000"])
+        offered = told("rates", ["16000"])
+        is_offered = str(rate) in offered or (
+            "converted" in offered and os.environ.get("PA_ALSA_PLUGHW") == "1"
+        )
         if not is_offered or str(input_channels) not in told("channels", ["1", "2"]):
             raise ValueError("Invalid sample rate", -9997)
         return True
