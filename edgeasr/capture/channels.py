@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.25
-_LEAST_SPAN: Final = 1.5 / 32_768  # between a channel's lowest and highest sample; less is no signal
+_LEAST_SPAN: Final = (
+    2.5 / 32_768
+)  # between a channel's lowest and highest sample; less is PortAudio's dither at most
 _CLIPPED_SPAN: Final = 1.98
 _SPEECH_SPAN: Final = 0.02
 _WEAK: Final = 0.1  # part of the louder channel's span below which the other one of two is not connected

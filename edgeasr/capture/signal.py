@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 _LOOK_SAMPLES: Final = SAMPLE_RATE // 2  # between two looks
 _LEAST_SPAN: Final = (
-    2  # between the lowest and the highest sample of a block; a constant may waver by its last bit
+    3  # between the lowest and the highest sample of a block; less is PortAudio's dither at most
 )
+
 _FULL: Final = 32_440  # 99 % of full scale
 _LOUD: Final = (
     0.4  # root mean square, of full scale, that no speech or music keeps up; white noise comes to 0.58
@@ -27,7 +28,7 @@ class Signal(Enum):
 
     SOUND = "sound"
     SILENCE = "silence"
-    """Zeros: no microphone is so quiet."""
+    """Zeros, perhaps dithered: no microphone is so quiet."""
     CONSTANT = "constant"
     """One value that is not zero."""
     SATURATED = "saturated"
@@ -81,7 +82,7 @@ class SignalWatch:
     def _judge(self, block: NDArray[np.int16]) -> Signal:
         low, high = int(block.min()), int(block.max())
         if high - low < _LEAST_SPAN:
-            return Signal.SILENCE if low == high == 0 else Signal.CONSTANT
+            return Signal.SILENCE if low <= 0 <= high else Signal.CONSTANT
         if max(high, -low) < _FULL:
             return Signal.SOUND
         if self._scaled.size < block.size:
