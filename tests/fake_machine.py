@@ -148,7 +148,7 @@ class House:
             "mqtt.reconnect_min": 0.1,
             "outbox.path": str(self.folder / "outbox.sqlite"),
             "health.interval": 1.0,
-            "audio.timeout": 3.0,  # a healthy one may wait for a core
+            "audio.timeout": 1.0,
             "decoder.least_confidence": 0.0,
             "decoder.mode": "greedy",
             "quality.adaptive": False,  # else the words depend on what else the machine does

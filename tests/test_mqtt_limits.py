@@ -339,7 +339,9 @@ def test_each_option_of_mosquitto(
         kind = None  # it takes and forgets them, which nobody can see
     broker = make_mosquitto("allow_anonymous true", option)
     listener = listen(broker.port)
-    one = device(broker.port, COMMAND, protocol=protocol)
+    # MQTT 3.1.1 has no way to tell a client of it: mosquitto 2.0.21 refuses one that asks for more, 2.0.11 does not.
+    keepalive = 10 if protocol is V311 and option.startswith("max_keepalive") else 30
+    one = device(broker.port, COMMAND, protocol=protocol, keepalive=keepalive)
     one.publisher.publish_retained(CONFIG, "x" * 2100, qos=1, shorter=("short",))
     one.start(20)
     wait_for(lambda: len(firsts(listener.of(FINAL))) == 20, "all finals")

@@ -18,7 +18,7 @@ CLOSED = "Unspecified error"  # paho's words for a connection that was closed wi
 SILENT = "check that it is well"
 _CREDENTIALS = "check mqtt.username, mqtt.password_file and the broker's access rules"
 _MENDS = {
-    0x85: "set another mqtt.client_id",
+    0x85: "set another mqtt.client_id, or a shorter mqtt.keepalive where the broker allows no more",
     0x86: _CREDENTIALS,
     0x87: _CREDENTIALS,
     0x8C: _CREDENTIALS,

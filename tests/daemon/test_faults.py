@@ -39,7 +39,8 @@ def test_the_microphone_s_process_is_killed_stopped_and_replaced(house: House) -
         (pid,) = house.children("edgeasr-mic")
         os.kill(pid, number)
         recovered = [*before, "microphone_lost", "microphone_back", "worker_restarted"]
-        wait_for(lambda wanted=recovered: house.events() == wanted, "recovery")
+        wait_for(lambda wanted=recovered: len(house.events()) >= len(wanted), "recovery")
+        assert house.events() == recovered
         house.await_state(LISTENING)
         house.await_final()
         assert pid not in house.children("edgeasr-mic")

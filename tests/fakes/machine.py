@@ -12,20 +12,43 @@ from typing import TYPE_CHECKING
 import clocks
 
 from edgeasr import settings
+from edgeasr.capture import PcmSource
 from edgeasr.daemon import run_daemon
 from edgeasr.encoder import edgetpu, process
-from edgeasr.errors import AcceleratorError
+from edgeasr.errors import AcceleratorError, SourceStalledError
 
 if TYPE_CHECKING:
     from edgeasr.encoder import EncoderProcess
 
 RECEIVE = process.EncoderProcess._receive
+WAIT = PcmSource._wait
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a test has stopped the process."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def is_stuck(pid: int) -> bool:
-    """Whether a test has stopped the process, or told it to hang; any other only waits for a core."""
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return state == "T" or Path(f"{os.environ['FAKE_TPU']}.hangs").exists()
+    """Whether a test has stopped the Edge TPU's process, or told it to hang; any other only waits for a core."""
+    return is_stopped(pid) or Path(f"{os.environ['FAKE_TPU']}.hangs").exists()
+
+
+def is_silent() -> bool:
+    """Whether a test has stopped the microphone's process, or let its driver fall silent."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    children = [int(word) for task in tasks for word in task.read_text().split()]
+    return any(map(is_stopped, children)) or (Path(os.environ["FAKE_MICROPHONE"]) / "stalls").exists()
+
+
+def wait(source: PcmSource) -> bool:
+    """Wait for samples as long as it takes, from a microphone that will deliver some."""
+    while True:
+        try:
+            return WAIT(source)
+        except SourceStalledError:
+            if source._descriptor == sys.stdin.fileno() or is_silent():
+                raise
 
 
 def receive(child: EncoderProcess, seconds: float) -> int:
@@ -43,6 +66,7 @@ def main(config: str, root: str) -> int:
         faulthandler.register(signal.SIGUSR1)  # where it is, should it hang
     clocks.settle()
     edgetpu.library = lambda: edgetpu.LIBRARY
+    PcmSource._wait = wait  # type: ignore[method-assign]
     process.EncoderProcess._receive = receive  # type: ignore[method-assign]
     process.OPENER = "tpu:as_told"  # type: ignore[misc]
 
