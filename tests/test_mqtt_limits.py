@@ -569,6 +569,51 @@ def test_a_guess_that_was_wrong_is_taken_back(
     assert one.publisher.flush(PATIENCE)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("away", range(2, 11, 2))
+def test_a_proxy_whose_broker_was_away_costs_no_final_its_acknowledgement(
+    away: int,
+    protocol: settings.Protocol,
+    hostile: Callable[..., HostileBroker],
+    device: Callable[..., Device],
+) -> None:
+    """A broker keeps nothing with QoS 0 for a reader that is away: such a guess about the will is not the finals'."""
+
+    def greet_(_: Greeting) -> tuple[int, bytes]:
+        if len(broker.greetings) <= away:
+            raise HangUpError
+        return 0, b""
+
+    broker = hostile(greet=greet_)
+    one = device(broker.port, protocol=protocol)
+    one.start()
+    assert one.publisher.flush(PATIENCE)
+    assert [said.qos for said in broker.said if said.topic == FINAL] == [1] * 6
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("bad", range(3, 7))  # at two more it is the broker that takes QoS 0 only
+def test_connections_that_end_before_any_answer_cost_no_final_its_acknowledgement(
+    bad: int,
+    protocol: settings.Protocol,
+    hostile: Callable[..., HostileBroker],
+    device: Callable[..., Device],
+) -> None:
+    """So a broker without room for a message ends them, or one at which another client takes the session over."""
+
+    def judge(said: Said) -> int:
+        if said.qos and said.connection < bad:
+            raise HangUpError
+        return 0
+
+    broker = hostile(judge=judge)
+    one = device(broker.port, protocol=protocol)
+    one.start()
+    assert one.publisher.flush(PATIENCE)
+    assert {said.qos for said in broker.said if said.topic == FINAL} == {1}
+    wait_for(lambda: TroubleKind.QOS not in one.now, "the end of the guess")
+
+
 def test_a_visit_tells_what_the_broker_does_not_take(make_mosquitto: Callable[..., Mosquitto]) -> None:
     broker = make_mosquitto(
         "allow_anonymous true", "retain_available false", "max_qos 0", "max_packet_size 1450"

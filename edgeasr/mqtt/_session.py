@@ -224,6 +224,7 @@ class Session:
             is_careful=self._is_careful,
             has_settled=self.has_settled,
             largest=self._largest,
+            qos=self.limits.qos,
         )
 
     def _prune(self) -> None:
@@ -257,7 +258,8 @@ class Session:
         if plan.tls is not None:
             client.tls_set_context(plan.tls)
         if plan.will is not None and limits.will:
-            client.will_set(plan.will.topic, plan.will.payload, qos=limits.qos, retain=limits.retain)
+            qos = min(limits.qos, limits.will_qos)
+            client.will_set(plan.will.topic, plan.will.payload, qos=qos, retain=limits.retain)
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed

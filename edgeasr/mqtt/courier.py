@@ -159,7 +159,8 @@ class Courier:
             self._begin_again()
             self._not_before = 0.0
         self._take_replies(session)
-        if self._up.is_set() and self._is_due():
+        # Where QoS 0 is only a guess, a final would be lost to readers that are away, should it be wrong.
+        if self._up.is_set() and not self._link.limits.is_qos_guess and self._is_due():
             self._not_before = 0.0
             self._send(session)
         self._is_owed = self._up.is_set() and self._on_room()

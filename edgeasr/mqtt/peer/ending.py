@@ -22,7 +22,8 @@ class Ending:
     `code` is the broker's, where it gave one; `is_by_broker`: it closed the connection, rather than the network or
     ourselves; `is_silent`: we did, since it acknowledged nothing. `suspect` is the topic of the message that the broker
     had not acknowledged, of several the first; `suspect_size`: bytes of its packet; `is_retained`: whether it was to be
-    retained. `has_settled`: a message had been acknowledged. `largest`: bytes of the largest packet sent.
+    retained. `has_settled`: a message had been acknowledged. `largest`: bytes of the largest packet sent. `qos`: the
+    highest that messages were sent with.
     """
 
     stage: Stage
@@ -37,3 +38,4 @@ class Ending:
     is_careful: bool = False
     has_settled: bool = False
     largest: int = 0
+    qos: int = 1

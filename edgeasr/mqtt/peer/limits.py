@@ -28,14 +28,17 @@ class ShunnedTopicError(UnsendableError):
 class Limits:
     """What may be sent on a connection; everything is allowed at first.
 
-    `packet`: bytes of the largest; `keepalive`: the broker's own in seconds, None where it names none; `topics`: at
-    messages to these that were larger than so many bytes it ended the connection again and again.
+    `packet`: bytes of the largest; `will_qos`: the last will's, where it has to be less than `qos`; `is_qos_guess`:
+    QoS 0 is no more than a guess, so that what must not be lost has to wait; `keepalive`: the broker's own in seconds, None where it names none; `topics`: at messages to these that were larger than so many bytes it ended
+    the connection again and again.
     """
 
     packet: int = _LARGEST
     qos: int = 1
     retain: bool = True
     will: bool = True
+    will_qos: int = 1
+    is_qos_guess: bool = False
     subscriptions: bool = True
     wildcards: bool = True
     unacknowledged: int = _MOST_UNACKNOWLEDGED
@@ -52,6 +55,7 @@ class Limits:
             self,
             packet=min(self.packet, said("MaximumPacketSize", _LARGEST)),
             qos=min(self.qos, said("MaximumQoS", 2)),
+            is_qos_guess=self.is_qos_guess and said("MaximumQoS", 2) > 0,
             retain=self.retain and bool(said("RetainAvailable", 1)),
             wildcards=self.wildcards and bool(said("WildcardSubscriptionAvailable", 1)),
             unacknowledged=max(1, min(self.unacknowledged, said("ReceiveMaximum", _MOST_UNACKNOWLEDGED))),
