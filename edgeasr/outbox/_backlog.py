@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edgeasr.errors import FatalError, TransientError
@@ -151,7 +150,7 @@ class Backlog:
     def _save(self, store: Store) -> None:
         memory = self.memory
         if memory.entries or memory.gone:
-            self.drop(store.save(memory.entries, memory.gone, self.how))
+            self.drop(store.save(memory.entries.values(), memory.gone, self.how))
             memory.settle()
 
     def _ready(self) -> Store:
@@ -187,7 +186,7 @@ class Backlog:
         missing = [one for one in found if store.size_of(one.id) is None]
         there = {event_id for event_id in memory.recalled if store.size_of(event_id) is not None}
         gone = {event_id for event_id in memory.gone if store.size_of(event_id) is not None}
-        memory.entries = deque(one for one in memory.entries if one.id not in there)
+        memory.entries = {name: one for name, one in memory.entries.items() if name not in there}
         saved = memory.prepend(missing)
         memory.recalled.clear()
         memory.gone = gone
@@ -213,7 +212,7 @@ class Backlog:
         saved = self.memory.prepend(entries)
         self.next, self.epoch = self.memory.number(self.next), self.epoch + 1
         try:
-            self.drop(_rescue.replace(self.how.path, self.memory.entries, self.how))
+            self.drop(_rescue.replace(self.how.path, list(self.memory.entries.values()), self.how))
         except UnavailableError:
             self.memory.recalled |= {one.id for one in saved}
             self._renew_after = time.monotonic() + _PAUSE

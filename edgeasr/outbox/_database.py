@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+import stat
 from typing import TYPE_CHECKING, Final
 
 from edgeasr.errors import ConfigError, TransientError
@@ -121,6 +122,11 @@ def judging() -> Iterator[None]:
         raise DamageError(str(error)) from None
 
 
+def real(path: Path) -> Path:
+    """Return what a path leads to; as it is where links go round in a circle."""
+    return type(path)(os.path.realpath(path))
+
+
 def claim_place(path: Path) -> None:
     """Make the file, mode 0600, and its folder, where they are not there yet.
 
@@ -128,7 +134,11 @@ def claim_place(path: Path) -> None:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK, 0o600))
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        os.close(descriptor)
+        if not is_file:
+            raise ConfigError(f"outbox.path {path} is not a file; set another one")
         path.chmod(0o600)
     except OSError as error:
         if error.errno not in _NO_PLACE:

@@ -5,6 +5,7 @@ Format: https://sqlite.org/fileformat.html#the_write_ahead_log
 
 from __future__ import annotations
 
+import functools
 import struct
 from operator import mul
 from typing import TYPE_CHECKING, Final
@@ -68,14 +69,12 @@ def _is_near(own: bytes, salts: bytes) -> bool:
     return difference.bit_count() <= _MOST_FLIPPED
 
 
+@functools.cache
 def _fibonacci(count: int) -> list[int]:
     numbers = [0, 1]
     while len(numbers) < count:
         numbers.append((numbers[-1] + numbers[-2]) & _WORD)
     return numbers
-
-
-_NUMBERS: Final = _fibonacci((1 << 16) // 4 + 8)
 
 
 def _checksum(data: bytes, start: tuple[int, int], order: str) -> tuple[int, int]:
@@ -84,11 +83,12 @@ def _checksum(data: bytes, start: tuple[int, int], order: str) -> tuple[int, int
     Its rule is a' = a + even + b, b' = b + odd + a', which weighs the words with the numbers of Fibonacci.
     """
     count = len(data) // 4
+    weights = _fibonacci(count + 2)
     words = struct.unpack(f"{order}{count}I", data)[::-1]
-    first = sum(map(mul, words, _NUMBERS)) + _NUMBERS[count - 1] * start[0] + _NUMBERS[count] * start[1]
+    first = sum(map(mul, words, weights)) + weights[count - 1] * start[0] + weights[count] * start[1]
     second = (
-        sum(map(mul, words, _NUMBERS[1 : count + 1]))
-        + _NUMBERS[count] * start[0]
-        + _NUMBERS[count + 1] * start[1]
+        sum(map(mul, words, weights[1 : count + 1]))
+        + weights[count] * start[0]
+        + weights[count + 1] * start[1]
     )
     return first & _WORD, second & _WORD

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +23,7 @@ class Memory:
     """
 
     def __init__(self, outbox: Path) -> None:
-        self.entries: deque[Entry] = deque()
+        self.entries: dict[str, Entry] = {}  # in order
         self.gone: set[str] = set()
         self.recalled: set[str] = set()
         self._reserved: set[str] = set()  # ids of the finals in the reserve
@@ -37,24 +36,23 @@ class Memory:
     def remember(self) -> None:
         """Take over what an earlier run has left in the reserve."""
         entries, self.gone = self._reserve.read()
-        self.entries.extend(entries)
-        self._reserved = {entry.id for entry in entries}
-
-    def find(self, event_id: str) -> Entry | None:
-        """Return a final by its id."""
-        return next((entry for entry in self.entries if entry.id == event_id), None)
+        self.entries |= {entry.id: entry for entry in entries}
+        self._reserved = set(self.entries)
 
     def add(self, entry: Entry) -> Entry | None:
         """Add a final; return the oldest, where that had to go for it."""
-        self.entries.append(entry)
-        return self.entries.popleft() if len(self.entries) > _MOST + len(self.recalled) else None
+        self.entries[entry.id] = entry
+        if len(self.entries) <= _MOST + len(self.recalled):
+            return None
+        oldest = next(iter(self.entries))
+        self.recalled.discard(oldest)
+        return self.entries.pop(oldest)
 
     def prepend(self, entries: Iterable[Entry]) -> list[Entry]:
         """Put before all others those finals that are neither here nor gone; return them."""
-        known = {entry.id for entry in self.entries} | self.gone
-        new = [entry for entry in entries if entry.id not in known]
-        self.entries.extendleft(reversed(new))
-        return new
+        new = {one.id: one for one in entries if one.id not in self.entries and one.id not in self.gone}
+        self.entries = new | self.entries
+        return list(new.values())
 
     def recall(self, entries: Iterable[Entry]) -> None:
         """Put before all others those of a file that cannot be opened."""
@@ -62,10 +60,8 @@ class Memory:
 
     def forget(self, event_id: str) -> bool:
         """Take a final out; False where it is not here."""
-        entry = self.find(event_id)
-        if entry is None:
+        if self.entries.pop(event_id, None) is None:
             return False
-        self.entries.remove(entry)
         if event_id in self.recalled:
             self.recalled.discard(event_id)
             self.note_gone(event_id)
@@ -81,7 +77,7 @@ class Memory:
 
     def reserve(self) -> None:
         """Write to the reserve what is not there yet."""
-        for entry in self.entries:
+        for entry in self.entries.values():
             if entry.id not in self._reserved and entry.id not in self.recalled:
                 if not self._reserve.keep(entry):
                     self._renew()
@@ -95,12 +91,12 @@ class Memory:
     @property
     def is_reserved(self) -> bool:
         """Whether a power cut would leave all of it."""
-        return all(entry.id in self._reserved or entry.id in self.recalled for entry in self.entries)
+        return self.entries.keys() <= self._reserved | self.recalled
 
     def number(self, first: int) -> int:
         """Give all finals numbers from there on; return the number after the last."""
-        for number in range(first, first + len(self.entries)):
-            self.entries.append(replace(self.entries.popleft(), seq=number))
+        for number, (event_id, entry) in enumerate(self.entries.items(), first):
+            self.entries[event_id] = replace(entry, seq=number)
         return first + len(self.entries)
 
     def settle(self) -> None:
@@ -127,6 +123,6 @@ class Memory:
 
     def _renew(self) -> None:
         """Let the reserve hold what counts now, and no longer what has been dealt with since."""
-        entries = [entry for entry in self.entries if entry.id not in self.recalled]
+        entries = [entry for entry in self.entries.values() if entry.id not in self.recalled]
         is_whole = self._reserve.replace(entries, self.gone)
         self._reserved = {entry.id for entry in entries} if is_whole else set()

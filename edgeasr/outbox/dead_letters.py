@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edgeasr.errors import TransientError
-from edgeasr.outbox._database import DamageError, UnavailableError, judging, transaction
+from edgeasr.outbox._database import DamageError, UnavailableError, judging, real, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,7 @@ class DeadLetters:
     """
 
     def __init__(self, outbox: Path) -> None:
+        outbox = real(outbox)
         self.path = outbox.with_name(f"{outbox.name}.dead-letters")
         self._seen = 0
 

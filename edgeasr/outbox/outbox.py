@@ -7,11 +7,12 @@ import logging
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Self
 
 from edgeasr.errors import TransientError
 from edgeasr.outbox._backlog import Backlog
-from edgeasr.outbox._database import UnavailableError
+from edgeasr.outbox._database import UnavailableError, real
 from edgeasr.outbox._store import Store
 from edgeasr.outbox.dead_letters import DeadLetter, DeadLetters
 from edgeasr.outbox.entry import DamagedRowError, Entry, Row, parse
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from edgeasr import settings
 
 log = logging.getLogger(__name__)
+
+_PAUSE: Final = 30.0  # seconds until dead letters that cannot be read are looked at again
 
 
 class Outbox:
@@ -43,11 +46,14 @@ class Outbox:
         on_incident: Callable[[Incident], None] = lambda _incident: None,
         on_saved: Callable[[], None] = lambda: None,
     ) -> None:
+        # SQLite's log lies beside what a link points to, and so does all else.
+        how = replace(how, path=real(how.path))
         self._herald = Herald(how.path, on_incident, on_saved)
         self._lock = threading.Lock()
         self._dead_letters = DeadLetters(how.path)
         self._hidden: dict[str, str] = {}  # to be set aside for a reason, as soon as the disk takes that
         self._damaged: set[int] = set()  # rows likewise, by their number
+        self._take_back_after = 0.0
         self._lost = 0  # to the bounds of the memory and of the dead letters
         self._is_blind = False  # finals in memory were given out while those on the disk could not be read
         with self._lock:
@@ -119,9 +125,9 @@ class Outbox:
                 self._backlog.epoch += self._is_blind
                 self._is_blind = False
             self._herald.dropped(self.dropped)
-            in_memory = self._backlog.memory.entries
-            found += [one for one in in_memory if one.seq > after and one.id not in self._hidden]
-            return found[:limit]
+            later = (one for one in self._backlog.memory.entries.values() if one.seq > after)
+            found += islice((one for one in later if one.id not in self._hidden), limit - len(found))
+            return found
 
     def acknowledge(self, event_id: str) -> None:
         """Forget a final that the broker has; an id that is not there is no error, nor is a disk that refuses.
@@ -171,7 +177,7 @@ class Outbox:
 
     def _keep(self, event_id: str, topic: str, payload: bytes) -> None:
         backlog = self._backlog
-        if backlog.memory.find(event_id):
+        if event_id in backlog.memory.entries:
             return
         oldest = backlog.add(Entry(backlog.next, event_id, topic, payload, time.time()))
         if oldest is not None:
@@ -232,7 +238,7 @@ class Outbox:
         """Move a final to the dead letters, or hide it until they can be written; False where there is none."""
         backlog = self._backlog
         try:
-            entry = backlog.memory.find(event_id)
+            entry = backlog.memory.entries.get(event_id)
             if entry is None and event_id not in backlog.memory.gone:
                 row = backlog.run(lambda store: store.find(event_id))
                 entry = row and parse(row)
@@ -252,6 +258,8 @@ class Outbox:
 
     def _take_back(self) -> None:
         """Let those dead letters wait again that somebody wants to be sent once more."""
+        if time.monotonic() < self._take_back_after:
+            return
         try:
             for letter in self._dead_letters.wanted():
                 event_id, topic, payload = letter.id, letter.topic, letter.payload
@@ -260,6 +268,7 @@ class Outbox:
                     self._dead_letters.remove(event_id)
         except TransientError as error:
             log.warning("%s", error)
+            self._take_back_after = time.monotonic() + _PAUSE
 
 
 def _text(value: object) -> object:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from outbox_disk import TOPIC, exhaust, fill_outbox, ids, relieve, small_disk
 
 from edgeasr import settings
 from edgeasr.errors import TransientError
-from edgeasr.outbox import Incident, IncidentKind, Outbox, _database
+from edgeasr.outbox import DeadLetters, Incident, IncidentKind, Outbox, _database
 
 TESTS = Path(__file__).parents[1]
 
@@ -173,3 +175,29 @@ def test_a_reboot_with_a_large_backlog_and_little_room(tmp_path: Path, is_old: b
                 outbox.acknowledge(name)
         with Outbox(settings.Outbox(path=path)) as outbox:
             assert ids(outbox) == names[300:]
+
+
+def test_kill_9_at_random_moments_on_a_disk_that_fills_and_empties(tmp_path: Path) -> None:
+    chance = random.Random(12)  # noqa: S311
+    told: dict[str, list[str]] = {"put": [], "ack": [], "aside": []}
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        for turn in range(12):
+            command = [sys.executable, str(TESTS / "fakes/outbox_at_random.py"), str(disk), str(turn)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+                assert child.stdout is not None
+                assert child.stdout.readline() == "ready\n"
+                time.sleep(chance.uniform(0, 0.3))
+                child.kill()
+                lines = [line.split() for line in child.stdout.read().split("\n")[:-1]]
+            assert child.returncode == -signal.SIGKILL
+            for what, name in lines:
+                told[what].append(name)
+        (disk / "ballast").unlink(missing_ok=True)
+        with Outbox(settings.Outbox(path=disk / "outbox.sqlite")) as outbox:
+            pending = ids(outbox)
+            aside = {letter.id for letter in DeadLetters(disk / "outbox.sqlite").letters()}
+            assert pending == sorted(pending)
+            assert set(told["put"]) <= {*told["ack"], *pending, *aside}
+            assert outbox.dropped == 0
+            assert outbox.unsaved == 0
+        assert not (disk / "outbox.sqlite.corrupt").exists()

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from conftest import wait_for
-from outbox_disk import TOPIC, database_of, fill_outbox, ids, remount
+from outbox_disk import TOPIC, database_of, fill_outbox, ids, remount, small_disk
 
 from edgeasr import settings
-from edgeasr.errors import TransientError, UsageError
-from edgeasr.outbox import Incident, IncidentKind, Outbox
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from edgeasr.errors import ConfigError, TransientError, UsageError
+from edgeasr.outbox import DeadLetters, Incident, IncidentKind, Outbox
 
 NAMES = [f"old-{number}" for number in range(10)]
 
@@ -212,3 +211,68 @@ def test_a_lock_is_waited_for_a_little(path: Path) -> None:
             assert ids(outbox) == NAMES
             assert time.monotonic() > began
         wait_for(lambda: leaving.poll() is not None, "its end")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_one_sentence(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "outbox.sqlite"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/null")
+    with pytest.raises(ConfigError, match="is not a file"):
+        Outbox(settings.Outbox(path=path))
+
+
+def test_a_link_to_itself_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    path.symlink_to(path)
+    with pytest.raises(ConfigError, match=r"outbox\.path"):
+        Outbox(settings.Outbox(path=path))
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    path, target = tmp_path / "outbox.sqlite", tmp_path / "data/kept.sqlite"
+    fill_outbox(target, NAMES)
+    path.symlink_to(target)
+    data = bytearray(target.read_bytes())
+    data[100] ^= 8
+    target.write_bytes(data)
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        assert ids(outbox) == NAMES
+        outbox.put("new", TOPIC, b"x")
+        outbox.set_aside("new", "refused")
+    assert path.is_symlink()
+    assert [one.id for one in DeadLetters(path).letters()] == ["new"]
+    with Outbox(settings.Outbox(path=target)) as outbox:
+        assert ids(outbox) == NAMES
+
+
+@pytest.mark.parametrize("free", range(6))
+def test_a_disk_without_inodes(tmp_path: Path, free: int) -> None:
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        remount(disk, f"nr_inodes={1 + free}")  # its root is one
+        with Outbox(settings.Outbox(path=disk / "outbox.sqlite")) as outbox:
+            for name in NAMES:
+                with contextlib.suppress(TransientError):
+                    outbox.put(name, TOPIC, b"x")
+            outbox.acknowledge("old-2")
+            outbox.set_aside("old-3", "refused")
+            assert ids(outbox) == [name for name in NAMES if name not in ("old-2", "old-3")]
+
+
+def test_no_descriptors_are_left(path: Path) -> None:
+    fill_outbox(path, NAMES)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held, limits[1]))
+    try:
+        with Outbox(settings.Outbox(path=path)) as outbox:
+            with pytest.raises(TransientError):
+                outbox.put("new", TOPIC, b"x")
+            assert ids(outbox) == ["new"]
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            outbox.save()
+            assert ids(outbox) == [*NAMES, "new"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
