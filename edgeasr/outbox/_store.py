@@ -54,6 +54,7 @@ class Store:
                 self._unchecked_from = 0 if checked < self.count else self.highest  # a seq
                 self._unchecked_to = self.highest
                 self._began = self._note_boot()
+                self._has_log = self.database.execute("PRAGMA journal_mode").fetchone() == (b"wal",)
         except BaseException:
             self.close()
             raise
@@ -62,7 +63,9 @@ class Store:
     @property
     def is_there(self) -> bool:
         """Whether the file in its place still is the one that is open."""
-        return self._look() == self._identity
+        file, log = here = self._look()
+        # What was deleted before it could be looked at is missing as well.
+        return here == self._identity and file is not None and (log is not None or not self._has_log)
 
     def close(self) -> None:
         """Close the file; what is in its log goes into it as far as the disk allows."""
@@ -218,9 +221,9 @@ class Store:
             return _age.uptime()
         return began
 
-    def _look(self) -> tuple[tuple[int, int] | None, ...]:
+    def _look(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
         """Return what tells the file, and its log where there is one, from others in their place."""
-        return tuple(_identity(f"{self._path}{suffix}") for suffix in ("", "-wal"))
+        return _identity(f"{self._path}"), _identity(f"{self._path}-wal")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

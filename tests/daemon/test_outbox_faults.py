@@ -251,7 +251,7 @@ def test_a_file_deleted_under_it_is_begun_anew(house: House, tmp_path: Path) -> 
     house.process.wait()
     house.broker.thaw()
     with Outbox(settings.Outbox(path=path)) as outbox:
-        assert {one.id for one in outbox.pending()} >= set(house.named()[-2:])
+        assert {one.id for one in outbox.pending()} >= set(house.named()[-2:]), house.log()
 
 
 def test_counters_are_there_while_the_outbox_is_empty_and_its_bounds_can_be_reloaded(

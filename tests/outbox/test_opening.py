@@ -19,7 +19,7 @@ from outbox_disk import TOPIC, database_of, fill_outbox, ids, remount, small_dis
 
 from edgeasr import settings
 from edgeasr.errors import ConfigError, TransientError, UsageError
-from edgeasr.outbox import DeadLetters, Incident, IncidentKind, Outbox
+from edgeasr.outbox import DeadLetters, Incident, IncidentKind, Outbox, _database
 
 NAMES = [f"old-{number}" for number in range(10)]
 
@@ -276,3 +276,23 @@ def test_no_descriptors_are_left(path: Path) -> None:
             assert ids(outbox) == [*NAMES, "new"]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_the_file_is_deleted_while_it_is_being_opened(
+    path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, times = _database.connect, iter([True])
+
+    def and_lose(where: Path, *, is_patient: bool) -> sqlite3.Connection:
+        database = connect(where, is_patient=is_patient)
+        if next(times, False):
+            where.with_name(where.name + suffix).unlink()
+        return database
+
+    monkeypatch.setattr(_database, "connect", and_lose)
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        outbox.put("a", TOPIC, b"x")
+        shutil.copytree(path.parent, path.parent.with_name("copy"))
+    with Outbox(settings.Outbox(path=path.parent.with_name("copy") / path.name)) as outbox:
+        assert ids(outbox) == ["a"]
