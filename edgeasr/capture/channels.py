@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.25
+_OFTEN: Final = 40  # looks so often, the first ten seconds …
+_SELDOM: Final = 4  # … and then so many times less often
+_LOOK_FRAMES: Final = 512  # of a block, which tell enough
 _LEAST_SPAN: Final = (
     2.5 / 32_768
 )  # between a channel's lowest and highest sample; less is PortAudio's dither at most
@@ -38,42 +42,62 @@ class ChannelSelector:
     def __init__(self, rate: int, channels: int, choice: str = MIX) -> None:
         self._name = choice
         self._channels = channels
-        self._is_fixed = channels == 1 or choice not in {AUTO, MIX}
+        is_fixed = channels == 1 or choice not in {AUTO, MIX}
         self.channel: int | None = None
         """Which is heard, counted from 0; None: their average."""
         if choice != MIX or channels == 1:
             self.channel = 0 if choice in {AUTO, MIX} else min(int(choice), channels) - 1
-        self._pause = round(_LOOK_SECONDS * rate) if choice == AUTO else 0
-        self._left = 0
+        self._pause = round(_LOOK_SECONDS * rate)
+        self._left: float = math.inf if is_fixed else 0
+        self._looks = 0
         self._is_first = True
         self._dead = self._weak = self._clipped = 0
         self._weights: NDArray[np.float32] = np.full(channels, 1.0 / channels, dtype=np.float32)
+        self._mono: NDArray[np.float32] = np.zeros(_LOOK_FRAMES, dtype=np.float32)
+        self._apart: NDArray[np.float32] = np.zeros((channels, _LOOK_FRAMES), dtype=np.float32)
         self._lows: NDArray[np.float32] = np.zeros(channels, dtype=np.float32)
         self._spans: NDArray[np.float32] = np.zeros(channels, dtype=np.float32)
 
     def mix(self, frames: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write float32[n] of float32[n, channels] to `out`."""
         self._left -= len(frames)
-        is_due = self._left <= 0 and len(frames) > 0 and not self._is_fixed
-        if is_due:
-            self._left = self._pause
-            self._measure(frames)
-            if self._name == AUTO:
-                self._choose()
+        if self._left <= 0 and len(frames):
+            self._look(frames)
         if self.channel is None:
-            with np.errstate(invalid="ignore", over="ignore"):
-                np.matmul(frames, self._weights, out=out)
-            if is_due and self._is_cancelled(out):
-                self._take(int(np.argmax(self._spans)), "since the average of all cancels them")
-        if self.channel is not None:
+            self._average(frames, out)
+        else:
             np.copyto(out, frames[:, self.channel])
 
-    def _measure(self, frames: NDArray[np.float32]) -> None:
+    def _look(self, frames: NDArray[np.float32]) -> None:
+        """Judge by the beginning of a block."""
+        self._looks += 1
+        is_new = self._looks <= _OFTEN
+        if self._name == AUTO:
+            self._left = self._pause if is_new else _SELDOM * self._pause
+        else:  # what an average cancels is lost until it is noticed
+            self._left = 0 if is_new else self._pause
+        frames = frames[:_LOOK_FRAMES]
+        self._measure(frames)
+        if self._name == AUTO:
+            self._choose()
+        elif self.channel is None:
+            mono = self._mono[: len(frames)]
+            self._average(frames, mono)
+            if self._is_cancelled(mono):
+                self._take(int(np.argmax(self._spans)), "since the average of all cancels them")
+
+    def _average(self, frames: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
-            np.fmin.reduce(frames, axis=0, out=self._lows)
-            np.fmax.reduce(frames, axis=0, out=self._spans)
+            np.matmul(frames, self._weights, out=out)
+
+    def _measure(self, frames: NDArray[np.float32]) -> None:
+        apart = self._apart[:, : len(frames)]  # ten times as fast as across
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.copyto(apart, frames.T)
+            np.minimum.reduce(apart, axis=1, out=self._lows)
+            np.maximum.reduce(apart, axis=1, out=self._spans)
             np.subtract(self._spans, self._lows, out=self._spans)
-        np.nan_to_num(self._spans, copy=False)
+        np.copyto(self._spans, 0.0, where=np.isnan(self._spans))
 
     def _choose(self) -> None:
         spans, channel = self._spans, self.channel or 0
