@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.25
-_OFTEN: Final = 40  # looks so often, the first ten seconds …
-_SELDOM: Final = 4  # … and then so many times less often
+_OFTEN: Final = 40  # times that: the first ten seconds …
+_SELDOM: Final = 4  # … after which looks are so many times less often
 _LOOK_FRAMES: Final = 512  # of a block, which tell enough
 _LEAST_SPAN: Final = (
     2.5 / 32_768
@@ -49,7 +49,8 @@ class ChannelSelector:
             self.channel = 0 if choice in {AUTO, MIX} else min(int(choice), channels) - 1
         self._pause = round(_LOOK_SECONDS * rate)
         self._left: float = math.inf if is_fixed else 0
-        self._looks = 0
+        self._due = 0  # frames from one look to the next
+        self._heard: float = 0  # frames up to the last look
         self._is_first = True
         self._dead = self._weak = self._clipped = 0
         self._weights: NDArray[np.float32] = np.full(channels, 1.0 / channels, dtype=np.float32)
@@ -70,12 +71,13 @@ class ChannelSelector:
 
     def _look(self, frames: NDArray[np.float32]) -> None:
         """Judge by the beginning of a block."""
-        self._looks += 1
-        is_new = self._looks <= _OFTEN
+        self._heard += self._due - self._left
+        is_new = self._heard < _OFTEN * self._pause
         if self._name == AUTO:
-            self._left = self._pause if is_new else _SELDOM * self._pause
+            self._due = self._pause if is_new else _SELDOM * self._pause
         else:  # what an average cancels is lost until it is noticed
-            self._left = 0 if is_new else self._pause
+            self._due = 0 if is_new else self._pause
+        self._left = self._due
         frames = frames[:_LOOK_FRAMES]
         self._measure(frames)
         if self._name == AUTO:
