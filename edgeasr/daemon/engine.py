@@ -60,6 +60,7 @@ class Engine:
         self._quality = QualityWatch(settings, health.sensors, time.monotonic, supply)
         self._effective = settings
         self._audio_lost = 0
+        self._has_passed = False  # a gap, in the last call of `hear`
         self.processed = 0  # chunks since the start
 
     @property
@@ -77,7 +78,8 @@ class Engine:
         if self._filled < self._gather:  # else the level has gone up since
             self._filled += ear.read(self._gathered[self._filled : self._gather], timeout)
         if self._filled < self._gather:
-            if ear.at_gap:
+            self._has_passed = ear.at_gap
+            if self._has_passed:
                 self._end_at_gap(ear)
             return False
         audio, busy = self._process(ear.waiting / SAMPLE_RATE)
@@ -87,8 +89,9 @@ class Engine:
 
     def finish(self, ear: Ear) -> None:
         """Process what a closed stream still holds and end its last utterance; the next begins at 0."""
-        while self.hear(ear, 0.0):
-            pass
+        self._has_passed = False
+        while self.hear(ear, 0.0) or self._has_passed:
+            self._has_passed = False
         rest = self._gathered[: self._filled]
         self._filled = 0
         self._tell(self._recogniser.finish(rest))

@@ -392,11 +392,15 @@ class Tape:
     dropped: int = 0
     is_lost: bool = False
     at_gap: bool = False
+    gaps: list[int] = field(default_factory=list)
     is_open: bool = True
 
     def read(self, out: np.ndarray[Any, Any], _timeout: float) -> int:
         self.reads += 1
         wanted = len(out) - 200 if self.stutter and self.reads % 7 == 0 else len(out)
+        if self.gaps:
+            wanted = min(wanted, self.gaps[0] - self.position)
+            self.at_gap = self.position + wanted == self.gaps[0]
         piece = self.samples[self.position : self.position + wanted]
         out[: len(piece)] = piece
         self.position += len(piece)
@@ -405,6 +409,7 @@ class Tape:
 
     def pass_gap(self) -> None:
         self.at_gap = False
+        self.gaps = self.gaps[1:]
 
 
 @dataclass
@@ -566,6 +571,18 @@ def test_what_was_gathered_when_the_microphone_goes_belongs_to_the_utterance_tha
     tape.is_lost, tape.losses, tape.at_gap = True, 1, True
     assert not engine.hear(tape, 0.5)  # type: ignore[arg-type]
     assert recorder.calls == ["accept 3", "flush"]
+
+
+def test_what_lies_behind_a_gap_is_heard_though_the_stream_was_closed(
+    engine_of: Callable[..., tuple[Engine, Diary]],
+) -> None:
+    tape, recorder = Tape(np.zeros(5 * HOP, np.int16)), Recorder()
+    engine, _ = engine_of(tape, recorder)
+    tape.gaps = [2 * HOP, 4 * HOP]
+    engine.finish(tape)  # type: ignore[arg-type]
+    assert sum(len(block) for block in recorder.blocks) == 5 * HOP
+    assert recorder.calls.count("flush") == 2
+    assert recorder.calls[-1].startswith("finish")
 
 
 def test_audio_that_is_only_gathered_is_no_backlog(engine_of: Callable[..., tuple[Engine, Diary]]) -> None:
