@@ -91,6 +91,12 @@ def test_dump_reads_back_as_the_same_settings(tmp_path: Path) -> None:
         ("[device]\nid = 'a/b'", ["device.id", "must not contain '/'"]),
         ("[device]\nid = 'kitchen#1'", ["must not contain '#'"]),
         ("[mqtt]\nhost = 'mqtt://broker'", ["mqtt.host", "without scheme"]),
+        (
+            "[mqtt]\nhost = 'broker:1884'",
+            ["mqtt.host", "'broker:1884'", "the port goes into the setting port"],
+        ),
+        ("[mqtt]\nhost = '10.0.0.9:mqtt'", ["mqtt.host", "or after --port"]),
+        ("[power]\nhost = 'ups:3493'", ["power.host", "the port goes into the setting port"]),
         ("[mqtt]\npassword = 'hunter2'", ["mqtt.password_file"]),
         ("[endpoint]\nno_speech = nan", ["endpoint.no_speech", "a number from 0.3 to 60"]),
         (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,10 +74,15 @@ def _check(loaded: Loaded) -> int:
         tell(f"{finding.sentence}; {finding.mend}")
     if faults:
         return ConfigError.exit_code
-    counts = Counter(origin for origin in loaded.origins.values() if origin != "default")
-    print("The configuration is good. Where it does not stand at its defaults:")
-    for origin, count in counts.items():
-        say(f"  {count:3} from {one_line(origin)}")
+    by_origin: dict[str, list[str]] = {}
+    for name, origin in loaded.origins.items():
+        if origin != "default":
+            by_origin.setdefault(origin, []).append(name)
+    print("The configuration is good.")
+    if by_origin:
+        print("Not the defaults, by where the value comes from:")
+    for origin, names in by_origin.items():
+        say(f"  {one_line(origin)}: {', '.join(names)}")
     for finding in findings:
         say(one_line(f"not checked: {'; '.join(filter(None, (finding.sentence, finding.mend)))}"))
     return 0

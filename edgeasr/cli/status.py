@@ -123,8 +123,10 @@ def _state(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
         return [("state", "unknown")]
     why = f": {found.text('why')}" if found.text("why") else ""
     since = found.known("since")
-    lasts = "" if since is None else f", for {duration(now - since)}"
-    rows = [("state", f"{found.text('state') or 'unreadable'}{why}{lasts}")]
+    is_gone = _availability(heard)[0][1] in (Availability.STOPPED.value, Availability.OFFLINE.value)
+    began = "" if since is None else duration(now - since)
+    lasts = began and (f", begun {began} ago" if is_gone else f", for {began}")
+    rows = [("last state" if is_gone else "state", f"{found.text('state') or 'unreadable'}{why}{lasts}")]
     rows += [(key, found.text(key)) for key in ("model", "accelerator", "quality") if found.text(key)]
     return rows
 

@@ -96,7 +96,7 @@ def main(args: argparse.Namespace, settings: Settings, check: Callable[[Bundle],
         tell(f"it is not found there: set encoder.search to {folder}, or encoder.bundle to {pulled.path}")
     elif name != settings.encoder.bundle:
         tell(f'it is not in use: set encoder.bundle to "{name}"')
-    elif pulled.is_new:
+    elif pulled.is_new and folder != user_folder():
         tell("a service that runs takes it after `sudo systemctl restart edgeasr`")
     return 0
 

@@ -54,7 +54,9 @@ def open_source(text: str, download: Download, progress: Progress, pin: str | No
         return _Folder(path, progress, pin)
     if path.is_file():
         return _Archive(path, pin)
-    raise BundleError(f"{path} does not exist; give an address, a folder or a tar archive")
+    raise BundleError(
+        f"{path} does not exist; give an address (http://… or https://…), a folder or a tar archive"
+    )
 
 
 class _WebFolder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import hmac
+import ipaddress
 import re
 import socket
 from typing import TYPE_CHECKING
@@ -57,9 +58,21 @@ def host_fault(host: str) -> str | None:
     """Return what forbids a host name or address, or None."""
     if not _HOST.fullmatch(host) or ".." in host or host.startswith("."):
         return "must be a host name or an IP address without scheme, path or spaces"
+    if ":" in host and not _is_address(host):
+        return (
+            "must be a host name or an IP address alone: the port goes into the setting port, or after --port"
+        )
     if any(len(label) > _LONGEST_LABEL for label in host.split(".")):
         return f"must not have a part longer than {_LONGEST_LABEL} characters"
     return None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def cores_fault(text: str) -> str | None:

@@ -43,8 +43,8 @@ def test_check_names_the_layers_and_the_last_one_wins(edgeasr: Run, tmp_path: Pa
     (tmp_path / "b.toml").write_text("[decoder]\nbeam = 20\n")
     result = edgeasr("config", "check", tmp_path / "a.toml", tmp_path / "b.toml")
     assert (result.code, result.err) == (0, "")
-    assert f"1 from {tmp_path / 'a.toml'}" in result.out
-    assert f"1 from {tmp_path / 'b.toml'}" in result.out
+    assert f"{tmp_path / 'a.toml'}: mqtt.host\n" in result.out
+    assert f"{tmp_path / 'b.toml'}: decoder.beam\n" in result.out
     shown = edgeasr("config", "show", "--config", tmp_path / "a.toml", "--config", tmp_path / "b.toml")
     assert f"beam = 20  # {tmp_path / 'b.toml'}" in shown.out
     assert 'host = "here"' in shown.out

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeasr.bundle import FORMAT, locate, write_checksums
+from edgeasr.bundle import FORMAT, locate, user_folder, write_checksums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,3 +147,21 @@ def test_a_broken_bundle_in_the_list_is_named_beside_the_others(
     rows = {line.split()[0]: line.split()[1] for line in result.out.splitlines()}
     assert rows["odd"] == "broken"
     assert rows["good"] != "broken"
+
+
+def test_the_service_is_spoken_of_only_where_it_would_see_what_was_pulled(
+    edgeasr: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No service looks into a user's home, so a restart of it would change nothing."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("EDGEASR_MODELS", raising=False)
+    real = locate("edgeasr-en").path
+    own, shared = user_folder(), tmp_path / "shared"
+    result = edgeasr("models", "pull", real, "--to", own)
+    assert (result.code, result.err) == (0, "")
+    assert "is edgeasr-en-" in result.out
+    result = edgeasr("models", "pull", real, "--to", shared, "--set", f'encoder.search=["{shared}"]')
+    assert (result.code, result.sentence) == (
+        0,
+        "a service that runs takes it after `sudo systemctl restart edgeasr`",
+    )

@@ -103,6 +103,17 @@ def test_the_exit_status_tells_whether_it_is_well(
     assert (f"{state}: the microphone is gone" in result.out) == (state == "degraded")
 
 
+@pytest.mark.parametrize(("availability", "state"), [("offline", "listening"), ("stopped", "stopping")])
+def test_what_a_device_said_last_is_not_told_as_what_it_does_now(
+    edgeasr: Run, mosquitto: Mosquitto, leave: Leave, availability: str, state: str
+) -> None:
+    leave(availability, state)
+    lines = ask(edgeasr, mosquitto).out.splitlines()
+    assert f"availability: {availability}" in lines
+    assert f"last state: {state}, begun 2 h 5 min ago" in lines
+    assert not any(line.startswith("state:") for line in lines)
+
+
 def test_json_carries_the_payloads_as_they_are(edgeasr: Run, mosquitto: Mosquitto, leave: Leave) -> None:
     leave("online", "listening")
     values = json.loads(ask(edgeasr, mosquitto, "--json").out)
