@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edgeasr.errors import FatalError, TransientError
-from edgeasr.outbox import _database, _pages, _rescue
+from edgeasr.outbox import _database, _rescue
 from edgeasr.outbox._claim import Claim
 from edgeasr.outbox._database import DamageError, UnavailableError
 from edgeasr.outbox._memory import Memory
@@ -164,7 +164,7 @@ class Backlog:
         path = self.how.path
         try:
             _database.claim_place(path)
-            unseen = _pages.unseen(path)
+            unseen = _rescue.unseen(path)
             store = Store(path, is_patient=not self._is_running)
         except UnavailableError:
             if not self._is_running:  # what is in it can be sent all the same

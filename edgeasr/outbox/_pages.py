@@ -6,6 +6,7 @@ Format: https://sqlite.org/fileformat.html
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import struct
 from typing import TYPE_CHECKING, Final
@@ -29,13 +30,6 @@ _LEAF: Final = 13  # of a table
 _INTERIOR: Final = frozenset({2, 5})
 _INDEX_LEAF: Final = 10
 _LEAST_CELL: Final = 4  # bytes
-
-_VARINT: Final = rb"[\x80-\xff]{0,8}[\x00-\x7f]"
-# The header of a record with the columns of `finals`: its length, NULL for the key, id, topic, payload, created, boot,
-# uptime and, since there is one, the check.
-_RECORD: Final = re.compile(
-    rb"(?=[\x08-\x20]\x00" + _VARINT * 3 + rb"[\x01-\x09]" + _VARINT + rb"[\x01-\x09])", re.DOTALL
-)
 
 
 def read(path: Path) -> list[Row]:
@@ -95,6 +89,17 @@ def _page_size(file: RawFile) -> int:
     told = int.from_bytes(file.read(16, 2), "big")
     size = 1 << 16 if told == 1 else told
     return size if size in _PAGE_SIZES else _PAGE_SIZE
+
+
+@functools.cache
+def _looks() -> re.Pattern[bytes]:
+    """Return what the header of a record with the columns of `finals` looks like.
+
+    That is its length, NULL for the key, then id, topic, payload, created, boot, uptime.
+    """
+    varint = rb"[\x80-\xff]{0,8}[\x00-\x7f]"
+    record = rb"(?=[\x08-\x20]\x00" + varint * 3 + rb"[\x01-\x09]" + varint + rb"[\x01-\x09])"
+    return re.compile(record, re.DOTALL)
 
 
 class _Pages:
@@ -203,7 +208,7 @@ class _Pages:
 
     def _carve(self, page: bytes) -> Iterator[Row]:
         """Find rows by their looks alone."""
-        for match in _RECORD.finditer(page):
+        for match in _looks().finditer(page):
             at = match.start()
             with contextlib.suppress(BrokenError, IndexError):
                 length = _record.length(page, at)

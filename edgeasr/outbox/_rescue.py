@@ -7,7 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Final
 
-from edgeasr.outbox import _database, _pages
+from edgeasr.outbox import _database
 from edgeasr.outbox._database import UnavailableError
 from edgeasr.outbox._store import Store
 from edgeasr.outbox.entry import DamagedRowError, parse
@@ -27,11 +27,25 @@ _SHARED: Final = "-shm"
 
 def read(path: Path) -> tuple[list[Entry], list[tuple[Row, str]]]:
     """Return the finals that can be read from a file in any state, and the rows that cannot be finals, with why."""
+    from edgeasr.outbox import _pages  # noqa: PLC0415  not for each start
+
     try:
         rows = _pages.read(path)
     except OSError as error:
         raise _database.of_error(error) from None
     return sort_out(rows)
+
+
+def unseen(path: Path) -> list[Row]:
+    """Return those rows in the file's log that SQLite will not see; some of them may have been deleted since."""
+    try:
+        if not path.with_name(path.name + _LOG).stat().st_size:
+            return []
+    except OSError:
+        return []
+    from edgeasr.outbox import _pages  # noqa: PLC0415  not for each start
+
+    return _pages.unseen(path)
 
 
 def sort_out(rows: Sequence[Row]) -> tuple[list[Entry], list[tuple[Row, str]]]:

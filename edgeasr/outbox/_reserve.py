@@ -20,8 +20,9 @@ _BLOCK: Final = 4096
 _STEP: Final = 16  # records begin at multiples of it, so that one behind a damaged one is found
 _HEADER: Final = struct.Struct("<4sIII")  # kind, length, check, zero
 _FINAL: Final = struct.Struct("<qdHH")  # seq, created, bytes of id and topic
-_KEEP: Final = b"EAF1"
-_FORGET: Final = b"EAA1"
+_MARK: Final = b"EA"
+_KEEP: Final = _MARK + b"F1"
+_FORGET: Final = _MARK + b"A1"
 _LONGEST: Final = 0xFFFF
 
 
@@ -66,15 +67,16 @@ class Reserve:
         data = b""
         with contextlib.suppress(OSError):
             data = os.pread(self._descriptor, self._size, 0) if self._descriptor >= 0 else b""
-        at = 0
-        while at + _HEADER.size <= len(data):
+        at = -1
+        while (at := data.find(_MARK, at + 1)) >= 0:
+            if at % _STEP or at + _HEADER.size > len(data):
+                continue
             kind, length, check, _ = _HEADER.unpack_from(data, at)
             body = data[at + _HEADER.size : at + _HEADER.size + length]
             if kind not in (_KEEP, _FORGET) or len(body) != length or zlib.crc32(body) != check:
-                at += _STEP
                 continue
-            at += _padded(_HEADER.size + length)
-            self._used = at
+            self._used = at + _padded(_HEADER.size + length)
+            at = self._used - 1
             if kind == _KEEP:
                 entry = _entry(body)
                 finals[entry.id] = entry
