@@ -29,7 +29,8 @@ class Limits:
     """What may be sent on a connection; everything is allowed at first.
 
     `packet`: bytes of the largest; `will_qos`: the last will's, where it has to be less than `qos`; `is_qos_guess`:
-    QoS 0 is no more than a guess, so that what must not be lost has to wait; `keepalive`: the broker's own in seconds, None where it names none; `topics`: at messages to these that were larger than so many bytes it ended
+    QoS 0 is no more than a guess, so that what must not be lost has to wait; `keepalive`: the broker's own in
+    seconds, None where it names none; `topics`: at messages to these that were larger than so many bytes it ended
     the connection again and again.
     """
 
