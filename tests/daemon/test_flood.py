@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LISTENING = ("listening", "cpu")
 COMMAND, MUTE_SET = TOPICS.of(Kind.COMMAND), TOPICS.of(Kind.MUTE_SET)
 PAUSE = 0.02
+SAID = "thank you very much for your help"
 
 
 @pytest.fixture
@@ -44,21 +45,15 @@ def flood(house: House) -> Iterator[Callable[[str, list[str]], None]]:
         thread.join()
 
 
-@pytest.mark.parametrize(
-    "commands", [["flush"], ["start_session", "stop_session"]], ids=["flush", "sessions"]
-)
 def test_a_flood_of_commands_that_cut_leaves_whole_utterances(
-    house: House, flood: Callable[[str, list[str]], None], commands: list[str]
+    house: House, flood: Callable[[str, list[str]], None]
 ) -> None:
     house.plug_microphone()
     house.write_speech()
     house.start(**{"encoder.accelerator": "cpu"})
     house.await_state(LISTENING)
-    house.await_final()
-    whole = house.finals()[-1]["raw"]
-    house.listener.heard.clear()
-    flood(COMMAND, [json.dumps({"command": command}) for command in commands])
-    wait_for(lambda: [one["raw"] for one in house.finals()].count(whole) >= 1, "a whole utterance", 60.0)
+    flood(COMMAND, [json.dumps({"command": name}) for name in ("flush", "start_session", "stop_session")])
+    wait_for(lambda: SAID in [one["raw"] for one in house.finals()], "a whole utterance", 60.0)
     answers = house.valid(Kind.RESPONSE, SchemaName.RESPONSE)
     assert {one["code"] for one in answers if not one["ok"]} == {"busy"}
     assert any("cut what is being said too often" in (one["error"] or "") for one in answers)

@@ -22,7 +22,6 @@ LISTENING = ("listening", "cpu")
 CPU = {"encoder.accelerator": "cpu"}
 STOPPED = 3.0  # seconds
 RIGHT = 0.35  # seconds that a final's end may be off
-YEAR = 365.25 * 86400.0
 
 
 @pytest.fixture
@@ -113,7 +112,7 @@ def test_a_machine_that_slept_and_clocks_that_are_set_by_years(said: House) -> N
     listen(said)
     expected = phase(said, whole(said)[-1])
     slept = 0.0
-    for wall, more in ((3600.0, 3600.0), (60 * YEAR, 0.0), (5.0 - time.time(), 0.0)):
+    for wall, more in ((3600.0, 3600.0), (5.0 - time.time(), 0.0)):
         before, slept = len(whole(said)), slept + more
         said.set_clocks(wall, slept)
         wait_for(lambda n=before: len(whole(said)) > n, "the clause under way", 60.0)
