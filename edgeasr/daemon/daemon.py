@@ -107,7 +107,9 @@ class Daemon:
         messenger = Messenger(settings, StateReport(label), control.inbox)
         tuner = Tuner(Plan.of(settings.tuning), messenger.refused)
         listener = Listener(messenger)
-        supply = SupplyWatch(settings.power, state_folder, messenger, self._health, self._root)
+        supply = SupplyWatch(
+            settings.power, state_folder, messenger, self._health, self._root, tune=tuner.tune_rest
+        )
         encoder: Encoder | None = None
         try:
             encoder = open_supervised(settings.encoder, bundle, self._root, tuner.plan.encoder, listener)

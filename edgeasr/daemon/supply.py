@@ -10,6 +10,7 @@ from edgeasr.daemon.economy import SupplyPressure
 from edgeasr.power import names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from edgeasr.daemon.health import Health
@@ -30,11 +31,18 @@ class SupplyWatch:
     The room of power is imported in that thread: the start of the daemon does not wait for it.
     """
 
-    def __init__(
-        self, settings: Power, folder: Path, messenger: Messenger, health: Health, root: Path
+    def __init__(  # noqa: PLR0913
+        self,
+        settings: Power,
+        folder: Path,
+        messenger: Messenger,
+        health: Health,
+        root: Path,
+        *,
+        tune: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings, self._folder, self._root = settings, folder, root
-        self._messenger, self._health = messenger, health
+        self._messenger, self._health, self._tune = messenger, health, tune
         self._monitor: PowerMonitor | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -113,6 +121,7 @@ class SupplyWatch:
     def _run(self) -> None:
         from edgeasr.power import PowerMonitor  # noqa: PLC0415
 
+        self._tune()
         options = power_options(self._settings)
         monitor = PowerMonitor(options, self._folder, self, self._health.work, root=self._root)
         self._monitor = monitor

@@ -38,6 +38,10 @@ class Tuner:
             faults = tune_thread(Tuning(self.plan.capture.cores))
         self.refused("capture", faults)
 
+    def tune_rest(self) -> None:
+        """To be called by a thread that starts later and is neither capture nor decoder."""
+        self.refused("service", tune_thread(self.plan.rest))
+
     def settle(self) -> None:
         """Lock memory, and give all threads but capture's their cores: the main one the decoder's."""
         self.refused("service", lock_memory() if self.plan.decoder.lock else [])
