@@ -136,6 +136,10 @@ class House:
     def let_tpu(self, behave: str) -> None:
         (self.folder / "tpu").write_text(behave)
 
+    def let_bus(self, behave: str) -> None:
+        """Let the I2C bus hang, or have bytes at their registers: `22=0f 23=16`."""
+        (self.folder / "bus").write_text(behave)
+
     def start(self, *, hops: int = 0, stderr: Any = None, through: str = 'exec "$@"', **values: Any) -> None:
         """Start the daemon; `through`: what bash runs to start it, with the command as "$@"."""
         self.close()
@@ -163,6 +167,7 @@ class House:
             "FAKE_MICROPHONE": str(self.folder),
             "FAKE_TPU": str(self.folder / "tpu"),
             "FAKE_TPU_HOPS": str(hops),
+            "FAKE_BUS": str(self.folder / "bus"),
         }
         command = [sys.executable, str(TESTS / "fakes/machine.py"), str(config), str(self.root)]
         with (self.folder / "log").open("ab") as log:

@@ -139,3 +139,21 @@ def test_a_hysteresis_larger_than_the_threshold_still_lets_speech_end() -> None:
     vad = Vad(VadConfig(threshold_db=3.0, hysteresis_db=9.0))
     sound = np.concatenate([noise(5.0, -60), talk(2.0, -26) + noise(2.0, -60, 1), noise(8.0, -60, 2)])
     assert share(decide(sound, vad), 9.0, 15.0) == 0.0
+
+
+def test_more_can_be_asked_of_speech_while_it_listens() -> None:
+    noise = np.random.default_rng(3)
+
+    def heard(threshold_db: float) -> int:
+        vad = Vad()
+        vad.ask(threshold_db)
+        level = np.full((9, 64), -8.0, dtype=np.float32)
+        count = 0
+        for hop in range(200):
+            block = level + noise.normal(0.0, 0.3, level.shape).astype(np.float32)
+            if hop > 80 and hop % 8 < 4:
+                block += 2.0  # 9 dB, by turns, as syllables do
+            count += vad.process(block).speech and hop > 80
+        return count
+
+    assert heard(12.0) < heard(3.0), "quiet speech is left out where more is asked"

@@ -190,7 +190,7 @@ def _day(settings: Settings, args: argparse.Namespace) -> int:
         raise PowerSourceError(
             f"{path} cannot be read ({error.strerror}): it is written by the running service; try as its user or root"
         ) from error
-    samples = _last_day(samples)
+    samples = last_day(samples)
     if not samples:
         raise PowerSourceError(f"{path} holds no record yet: the service writes one each minute")
     if args.json:
@@ -205,6 +205,7 @@ def _day(settings: Settings, args: argparse.Namespace) -> int:
     return 0
 
 
-def _last_day(samples: list[Sample]) -> list[Sample]:
-    newest = max((sample.time for sample in samples), default=0.0)
-    return [sample for sample in samples if newest - _DAY_SECONDS <= sample.time <= newest]
+def last_day(samples: list[Sample]) -> list[Sample]:
+    """Return the day before the last record, by its clock: one that was years off before leaves records of then."""
+    last = samples[-1].time if samples else 0.0
+    return [sample for sample in samples if last - _DAY_SECONDS <= sample.time <= last]

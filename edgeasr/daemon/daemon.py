@@ -137,7 +137,9 @@ class Daemon:
                 on_signal=messenger.signal_changed,
                 on_skipped=messenger.file_skipped,
             )
-            governor = GovernorWatch(settings.tuning.governor, self._root, saves=lambda: supply.saves)
+            governor = GovernorWatch(
+                settings.tuning.governor, self._root, saves=lambda: supply.saves, is_low=lambda: supply.is_low
+            )
             operator = Operator(
                 control,
                 engine,
@@ -208,7 +210,7 @@ class Daemon:
             turns += 1
             if not watchdog.progress(ear.captured, engine.processed):
                 watchdog.waiting(turns, ear.attempts if ear.is_open else turns)
-            if time.monotonic() >= self._next_health and not engine.loading:
+            if not engine.loading and (rooms.supply.take_news() or time.monotonic() >= self._next_health):
                 self._report(rooms)
 
     def _look_after(self, rooms: _Rooms, *, ready: bool) -> None:
@@ -220,7 +222,7 @@ class Daemon:
         rooms.alarms.look(rooms.engine.settings.quality, replaced)
 
     def _report(self, rooms: _Rooms) -> None:
-        self._next_health = time.monotonic() + rooms.engine.settings.health.interval
+        self._next_health = time.monotonic() + rooms.engine.settings.health.interval * rooms.supply.stretch
         self._health.restarts = rooms.ear.losses + rooms.supervisor.restarts
         rooms.messenger.health(
             self._health,

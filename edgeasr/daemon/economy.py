@@ -39,10 +39,14 @@ class Economy:
 
 @dataclass(frozen=True, slots=True)
 class SupplyPressure:
-    """Percent left while a battery feeds the device, and levels of quality that the power policy forbids."""
+    """Percent left while a battery feeds the device, levels of quality that the power policy forbids.
+
+    `strictness`: decibels more by which speech must stand out of the noise.
+    """
 
     battery: float | None = None
     saving: int = 0
+    strictness: float = 0.0
 
 
 _ECONOMIES: Final[Mapping[QualityLevel, Economy]] = {
@@ -59,8 +63,11 @@ _ECONOMIES: Final[Mapping[QualityLevel, Economy]] = {
 MOST_HOPS: Final = max(economy.hops for economy in _ECONOMIES.values())
 
 
-def economise(settings: Settings, level: QualityLevel) -> Settings:
-    """Return the settings as a level allows them."""
+def economise(settings: Settings, level: QualityLevel, strictness: float = 0.0) -> Settings:
+    """Return the settings as a level allows them; `strictness` comes on top of the detector's threshold."""
+    if strictness:
+        vad = settings.vad
+        settings = replace(settings, vad=replace(vad, threshold_db=vad.threshold_db + strictness))
     economy = _ECONOMIES.get(level)
     if economy is None:
         return settings
@@ -101,6 +108,7 @@ class QualityWatch:
         self._audio = self._busy = 0.0
         self._sensed: tuple[float | None, bool] = (None, False)
         self.pressure = Pressure(0.0, 0.0)
+        self.strictness = 0.0  # what the supply asks for, see SupplyPressure
 
     @property
     def level(self) -> QualityLevel:
@@ -110,6 +118,8 @@ class QualityWatch:
     def adopt(self, settings: Settings) -> Change | None:
         """Go on with other settings; return the step that follows, if any."""
         self._is_on = _can_press(settings)
+        if not self._is_on:
+            self.strictness = 0.0
         return self._ladder.adopt(settings.quality, is_on=self._is_on)
 
     def chunk(self, audio_seconds: float, busy_seconds: float, backlog_seconds: float) -> Change | None:
@@ -128,6 +138,7 @@ class QualityWatch:
             heat = max(self._sensors.temperatures().values(), default=None)
             self._sensed = heat, self._sensors.is_throttled()
         supply = self._supply()
+        self.strictness = supply.strictness
         self.pressure = Pressure(
             self._busy / self._audio, backlog_seconds, *self._sensed, supply.battery, supply.saving
         )

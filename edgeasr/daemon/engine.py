@@ -59,6 +59,7 @@ class Engine:
         self._next_partial = self._began = 0.0
         self._quality = QualityWatch(settings, health.sensors, time.monotonic, supply)
         self._effective = settings
+        self._strictness = 0.0
         self._audio_lost = 0
         self._has_passed = False  # a gap, in the last call of `hear`
         self.processed = 0  # chunks since the start
@@ -146,7 +147,8 @@ class Engine:
         return audio, busy
 
     def _retune(self) -> None:
-        self._effective = economise(self.settings, self._quality.level)
+        self._strictness = self._quality.strictness
+        self._effective = economise(self.settings, self._quality.level, self._strictness)
         self._gather = block_samples(self._recogniser, self._effective)
         retune(self._effective, self._bundle, self._recogniser, self._decoder.wait())
 
@@ -158,6 +160,8 @@ class Engine:
             change = self._quality.chunk(audio, busy, backlog / SAMPLE_RATE)
             if change is not None:
                 self._step(change)
+            elif self._quality.strictness != self._strictness:
+                self._retune()
         if ear.dropped > self._audio_lost:
             self._messenger.audio_dropped(ear.dropped)
             self._audio_lost = ear.dropped

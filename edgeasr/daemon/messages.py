@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from edgeasr.capture import SAMPLE_RATE
@@ -20,6 +20,7 @@ from edgeasr.daemon.notify import notify
 from edgeasr.daemon.prometheus import HealthFile, Situation
 from edgeasr.daemon.state import DaemonState, Part, StateReport
 from edgeasr.encoder import Accelerator
+from edgeasr.errors import TransientError
 from edgeasr.mqtt import Kind, Publisher, Topics
 from edgeasr.outbox import IncidentKind, Outbox
 
@@ -272,6 +273,12 @@ class Messenger:
             self._refused.add(fault)
             _LOG.warning("%s", fault)
             self.event("tuning_refused", "warning", fault)
+
+    def save(self) -> None:
+        """Put on the disk what it has refused so far: the power may be gone soon."""
+        if self._outbox is not None:
+            with suppress(TransientError):  # which was told when it first refused
+                self._outbox.save()
 
     def close(self, timeout: float) -> None:
         """Publish what waits while `timeout` seconds last, then leave."""

@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from edgeasr.daemon.health import Health
     from edgeasr.daemon.messages import Messenger
     from edgeasr.power import PowerMonitor, PowerOptions
-    from edgeasr.power.policy import Transition
+    from edgeasr.power.policy import Saving, Transition
     from edgeasr.settings import Power
 
 _LOG = logging.getLogger(__name__)
-# Levels of quality that a state forbids.
-_SAVING: Final = {"saver": 1, "critical": 2}
 _CLOSE_SECONDS: Final = 1.0
 
 
@@ -44,6 +42,7 @@ class SupplyWatch:
         self._settings, self._folder, self._root = settings, folder, root
         self._messenger, self._health, self._tune = messenger, health, tune
         self._monitor: PowerMonitor | None = None
+        self._has_news = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -82,7 +81,8 @@ class SupplyWatch:
             return SupplyPressure()
         snapshot = self._monitor.snapshot
         charge = snapshot.charge if snapshot.on_battery else None
-        return SupplyPressure(charge, _SAVING.get(snapshot.state.value, 0))
+        saving = snapshot.saving
+        return SupplyPressure(charge, saving.levels, saving.strictness)
 
     @property
     def battery(self) -> float | None:
@@ -94,6 +94,27 @@ class SupplyWatch:
         """Whether the CPU's clock should save power; None where nothing tells what feeds the device."""
         return None if self._monitor is None else self._monitor.snapshot.on_battery
 
+    @property
+    def is_low(self) -> bool:
+        """Whether the CPU's clock should save power whatever feeds the device."""
+        saving = self._saving
+        return saving is not None and saving.economy
+
+    @property
+    def stretch(self) -> float:
+        """Times the settings' interval, the pause between two reports."""
+        saving = self._saving
+        return 1.0 if saving is None else saving.reports
+
+    def take_news(self) -> bool:
+        """Whether the policy took a step since the last call, which is worth a report at once."""
+        news, self._has_news = self._has_news, False
+        return news
+
+    @property
+    def _saving(self) -> Saving | None:
+        return None if self._monitor is None else self._monitor.snapshot.saving
+
     def power_changed(self, transition: Transition) -> None:
         """Say what step the policy takes."""
         before, state = transition.before.value, transition.state.value
@@ -101,8 +122,11 @@ class SupplyWatch:
         (_LOG.warning if transition.is_worse else _LOG.info)("%s", message)
         severity = "warning" if transition.is_worse else "info"
         self._messenger.event("power_policy_changed", severity, message, {"policy": state, "before": before})
-        if state == "critical" and self._settings.power_off:
-            self._power_off()
+        self._has_news = True
+        if state == "critical":
+            self._messenger.save()
+            if self._settings.power_off:
+                self._power_off()
 
     def power_event(self, name: str, severity: str, message: str) -> None:
         """Pass on what happened to the supply."""

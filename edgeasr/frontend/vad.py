@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -105,6 +105,11 @@ class Vad:
         self._hops = 0
         self._run = 0
         self._speech = False
+
+    def ask(self, threshold_db: float) -> None:
+        """Ask for another prominence from the next hop on."""
+        if threshold_db != self.config.threshold_db:
+            self.config = replace(self.config, threshold_db=threshold_db)
 
     def process(self, logmel: NDArray[np.float32]) -> VadDecision:
         """Judge one hop, float32[n, mels] of natural log mel power."""

@@ -83,6 +83,7 @@ def retune(settings: Settings, bundle: Bundle, recogniser: Recogniser, decoder: 
     recogniser.adjust(
         _rules(settings),
         hang_over=_hang_over(settings, encoder.hop_frames, encoder.lookahead_frames),
+        threshold_db=settings.vad.threshold_db,
         partials=settings.partials.enabled,
         least_confidence=settings.decoder.least_confidence,
     )

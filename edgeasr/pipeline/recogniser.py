@@ -122,9 +122,17 @@ class Recogniser:
         return self._updates
 
     def adjust(
-        self, rules: EndpointRules, *, hang_over: float, partials: bool, least_confidence: float
+        self,
+        rules: EndpointRules,
+        *,
+        hang_over: float,
+        threshold_db: float,
+        partials: bool,
+        least_confidence: float,
     ) -> None:
         """Change what may change in mid-stream."""
+        if self._parts.vad:
+            self._parts.vad.ask(threshold_db)
         self._parts.endpointer.rules = rules
         self._parts.gate.hang_over(hang_over)
         self._partials, self._least_confidence = partials, least_confidence

@@ -204,7 +204,9 @@ class BatteryModel:
             return
         if gauge != self._gauge:
             self._gauge, self._gauge_charge = gauge, self._counted()
-        stuck = abs(self._counted() - self._gauge_charge) > _STUCK_CHARGE
+        # A battery of unknown size may be so large that a whole percent takes long.
+        is_sized = self.capacity_deviation <= _KNOWN
+        stuck = is_sized and abs(self._counted() - self._gauge_charge) > _STUCK_CHARGE
         at_end = not _ENDS[0] < gauge < _ENDS[1]
         allowed = _END_CONTRADICTION if at_end else _CONTRADICTION
         contradicts = voltage is not None and abs(voltage[0] - gauge) > allowed + voltage[1]

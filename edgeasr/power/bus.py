@@ -5,6 +5,7 @@ The process answers requests on pipes, so that all decoding is done here and it 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import time
@@ -18,6 +19,7 @@ WORKER: Final = Path(__file__).with_name("worker.py")
 ANSWER_SECONDS: Final = 3.0  # the kernel gives a transfer one second, and may try it again
 _START_SECONDS: Final = 15.0  # Python's start on the slowest board under load
 _LINE_BYTES: Final = 4096
+_NO_BUS: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.EACCES, errno.EPERM})
 
 
 class BusProcess:
@@ -52,24 +54,37 @@ class BusProcess:
 
     def request(self, line: str) -> bytes:
         """Send a request; return the bytes of the answer. Raises OSError for what the kernel says of the chip."""
-        deadline = time.monotonic() + self._seconds
-        if self._child is None or not self._child.is_alive:
-            self.close()
-            self._start()
-            deadline += self._more
         try:
+            if self._child is None or not self._child.is_alive:
+                self.close()
+                self._start()
+                self._line(self._more)  # its greeting: the start is not the bus's time
             os.write(self._requests, line.encode("ascii") + b"\n")
-            answer = self._line(deadline)
+            answer = self._line(self._seconds)
         except (OSError, TimeoutError) as error:
             self.close()
             raise PowerSourceError(
                 f"I2C bus {self.number} does not answer ({error}): check the board's seat and cable, then the driver "
                 f"with `i2cdetect -y {self.number}`"
             ) from error
-        if answer.startswith(b"!"):
-            number = int(answer[1:])
+        number, data = self._parse(answer)
+        if number is not None:
+            if number in _NO_BUS:  # it was opened in vain, and the next request opens it anew
+                self.close()
             raise OSError(number, os.strerror(number))
-        return bytes.fromhex(answer.decode("ascii"))
+        return data
+
+    def _parse(self, answer: bytes) -> tuple[int | None, bytes]:
+        """Return the kernel's error number, or the bytes."""
+        try:
+            if answer.startswith(b"!"):
+                return int(answer[1:]), b""
+            return None, bytes.fromhex(answer.decode("ascii"))
+        except ValueError:
+            self.close()
+            raise PowerSourceError(
+                f"the process for I2C bus {self.number} answers nonsense: install the package anew"
+            ) from None
 
     def close(self) -> None:
         """Kill the process; one that hangs in its driver goes when the driver lets it."""
@@ -98,12 +113,13 @@ class BusProcess:
             os.close(asked)
             os.close(answered)
 
-    def _line(self, deadline: float) -> bytes:
+    def _line(self, seconds: float) -> bytes:
+        deadline = time.monotonic() + seconds
         while b"\n" not in self._rest:
             left = deadline - time.monotonic()
             ready, _, _ = select.select([self._answers], [], [], max(0.0, left))
             if not ready:
-                raise TimeoutError(f"nothing for {self._seconds:g} s")
+                raise TimeoutError(f"nothing for {seconds:g} s")
             data = os.read(self._answers, _LINE_BYTES)
             if not data:
                 raise BrokenPipeError(f"its process has ended, {self._ending()}")

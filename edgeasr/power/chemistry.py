@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+_HIGHEST: Final = 4.35  # volts of any cell
+_MOSTLY: Final = 0.7  # charge at which most batteries are when they are met first
+
 
 class Chemistry(Enum):
     """What the cells are made of."""
@@ -44,9 +47,17 @@ class Curve:
         low, high = self.volts[below], self.volts[below + 1]
         return (below + (volts - low) / (high - low)) / (len(self.volts) - 1)
 
-    def cells(self, volts: float) -> int:
-        """Return how many cells in series a battery of so many volts has, most likely."""
-        return max(1, round(volts / self.open_circuit(0.5)))
+    def cells(self, volts: float, percent: float | None = None) -> int:
+        """Return how many cells in series a battery of so many volts has, most likely, by its gauge if it has one."""
+        likely = max(1, round(volts / self.open_circuit(_MOSTLY)))
+        if percent is None:
+            return likely
+        near = range(max(1, likely - 1), likely + 2)
+        fitting = [count for count in near if self.floor <= volts / count <= _HIGHEST]
+        # Between a full battery of three and an empty one of four the gauge decides.
+        return min(
+            fitting, key=lambda count: abs(self.charge(volts / count) - percent / 100.0), default=likely
+        )
 
     def slope(self, charge: float) -> float:
         """Return volts per whole charge around a state of charge; never zero."""

@@ -23,11 +23,10 @@ from edgeasr.power.history import HistoryFile, Sample
 from edgeasr.power.ledger import Ledger, LedgerFile
 from edgeasr.power.meter import Energy, EnergyMeter, Work, drawn_watts
 from edgeasr.power.plausibility import Plausibility
-from edgeasr.power.policy import PowerPolicy, PowerState, Supply, Transition, on_battery
+from edgeasr.power.policy import PowerPolicy, PowerState, Saving, Supply, Transition, on_battery, saving
 from edgeasr.power.reading import Reading, Status
-from edgeasr.power.sources.choice import Chosen, open_source
+from edgeasr.power.sources.choice import Chosen, is_better_there, open_source
 from edgeasr.power.sources.estimate import PowerModel
-from edgeasr.worker import RestartBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +38,10 @@ _LOG = logging.getLogger(__name__)
 _SAVE_SECONDS: Final = 300.0  # between two writes of the ledger: SD cards wear
 _RECORD_SECONDS: Final = 60.0
 _FAILURES: Final = 3  # looks in a row that fail before the source counts as lost
+_NONSENSE: Final = 6  # looks in a row of values that cannot be before that is told
+_FIRST_PAUSE: Final = 60.0  # seconds before a lost source is opened again, which doubles …
+_LONGEST_PAUSE: Final = 960.0  # … up to this: a process for a bus costs as much as minutes of looking
+_SEEK_SECONDS: Final = 60.0  # between two looks for a battery that came later
 _JUMP: Final = 0.25  # of the charge between two looks: a gauge that lies, or another battery
 
 
@@ -69,6 +72,11 @@ class Snapshot:
     failures: int = 0
     time: float = 0.0
 
+    @property
+    def saving(self) -> Saving:
+        """What the device does without."""
+        return saving(self.state)
+
 
 class PowerMonitor:
     """`run` it in a thread and ask for `snapshot` from any other; `folder` keeps the ledger and the day's history."""
@@ -98,13 +106,14 @@ class PowerMonitor:
         self._kept = kept
         self._policy = PowerPolicy(options.policy)
         self._model = PowerModel(root, clock=clock)
-        self._budget = RestartBudget(clock)
+        self._pause = _FIRST_PAUSE
         self._chosen: Chosen | None = None
+        self._name: str | None = None  # of the source, the one before where it is lost
         self._model_battery(None)
         self._plausibility = Plausibility()
-        self._next_try = self._next_save = self._next_record = clock()
+        self._next_try = self._next_save = self._next_record = self._next_seek = clock()
         self._at: float | None = None
-        self._failures = self._failed = 0
+        self._failures = self._failed = self._nonsense = self._rejected = 0
         self._snapshot = Snapshot()
         self._stop = threading.Event()
         if fault:
@@ -122,7 +131,7 @@ class PowerMonitor:
                 self.look()
             except Exception:  # noqa: BLE001 - no look may end the thread
                 _LOG.exception("a look at the supply failed; the next one may do better")
-            self._stop.wait(self._options.interval)
+            self._stop.wait(self._options.interval * self._snapshot.saving.looks)
         self.close()
 
     def stop(self) -> None:
@@ -131,8 +140,12 @@ class PowerMonitor:
 
     def close(self) -> None:
         """Keep what was counted and let go of the source."""
-        if self._chosen is not None:
+        if self._name is not None:
             self._save()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._chosen is not None:
             self._chosen.close()
             self._chosen = None
 
@@ -143,25 +156,28 @@ class PowerMonitor:
     def look(self) -> Snapshot:
         """Look once, now."""
         now = self._clock()
-        reading = self._plausibility.check(self._read(now))
+        told = self._read(now)
+        reading = self._plausibility.check(told)
+        self._note_nonsense(told, reading)
         seconds = 0.0 if self._at is None else max(0.0, now - self._at)
         self._at = now
-        if self._cells is None and reading.volts is not None and reading.status is not Status.UNKNOWN:
-            self._model_battery(CURVES[self._options.battery.chemistry].cells(reading.volts))
+        self._count_cells(reading)
         complete = self._with_load(reading)
         self._meter.update(now, complete, self._work())
         self._note_jump(reading)
+        # Volts of a supply line, or of a UPS's lead, say nothing of the cells that the model knows.
+        cell = complete if self._cells is not None else replace(complete, volts=None)
         if seconds:
-            self._battery.update(complete, seconds)
-            self._forecaster.update(complete, seconds)
+            self._battery.update(cell, seconds)
+            self._forecaster.update(cell, seconds)
         forecast = self._forecaster.forecast()
         running = on_battery(reading)
-        charge = self._battery.percent(reading)
+        charge = self._battery.percent(cell)
         firmware = throttling(self._root)
-        at_floor = self._battery.is_at_floor(reading)
+        at_floor = self._battery.is_at_floor(cell)
         step = self._policy.update(now, Supply(charge, running, at_floor, forecast if running else None))
         self._snapshot = Snapshot(
-            source=self._chosen.name if self._chosen else None,
+            source=self._name,
             reading=complete,
             energy=self._meter.energy(),
             charge=charge,
@@ -170,7 +186,7 @@ class PowerMonitor:
             state=self._policy.state,
             firmware=firmware,
             on_battery=running,
-            rejected=self._plausibility.rejected,
+            rejected=self._rejected + self._plausibility.rejected,
             failures=self._failures,
             time=time.time(),
         )
@@ -180,9 +196,8 @@ class PowerMonitor:
         return self._snapshot
 
     def _read(self, now: float) -> Reading:
-        if self._chosen is None:
-            if now < self._next_try:
-                return Reading()
+        self._seek(now)
+        if self._chosen is None and now >= self._next_try:
             self._open(now)
         if self._chosen is None:
             return Reading()
@@ -191,14 +206,24 @@ class PowerMonitor:
         except (OSError, PowerSourceError) as error:
             self._fail(now, error)
             return Reading()
-        if self._failed >= _FAILURES:
+        if "power_source_lost" in self._told:
             self._listener.power_event("power_source_back", "info", f"{self._chosen.name} answers again")
             self._told.discard("power_source_lost")
-        self._failed = 0
+        self._failed, self._pause = 0, _FIRST_PAUSE
         return reading
 
+    def _seek(self, now: float) -> None:
+        """Change over where nothing is declared and a battery has come since the source was chosen."""
+        if self._chosen is None or now < self._next_seek:
+            return
+        self._next_seek = now + _SEEK_SECONDS
+        if is_better_there(self._options.source.source, self._chosen, self._root):
+            self._let_go()
+            self._next_try = now
+
     def _open(self, now: float) -> None:
-        self._next_try = now + max(60.0, self._budget.spend())
+        self._next_try = now + self._pause
+        self._pause = min(2.0 * self._pause, _LONGEST_PAUSE)
         try:
             self._chosen = open_source(self._options.source, self._root)
         except (OSError, PowerSourceError) as error:
@@ -206,9 +231,21 @@ class PowerMonitor:
             return
         if self._chosen is None:
             return
+        is_same, self._name = self._chosen.name == self._name, self._chosen.name
+        if is_same:
+            return  # back again, with the battery that the model knows
         cells = self._options.battery.cells or self._chosen.cells
+        self._rejected += self._plausibility.rejected
         self._plausibility = Plausibility(cells)
         self._model_battery(cells)
+
+    def _count_cells(self, reading: Reading) -> None:
+        """Tell the number of cells by the first voltage of a battery, where neither board nor settings say it."""
+        if self._cells is not None or reading.volts is None or self._name == "nut":
+            return
+        if self._name == "kernel" or reading.status is not Status.UNKNOWN:
+            curve = CURVES[self._options.battery.chemistry]
+            self._model_battery(curve.cells(reading.volts, reading.percent))
 
     def _model_battery(self, cells: int | None) -> None:
         """Begin a model; with None for the cells it is begun again once a voltage tells their number."""
@@ -223,12 +260,36 @@ class PowerMonitor:
         self._forecaster = Forecaster(self._battery)
 
     def _fail(self, now: float, error: Exception) -> None:
+        """Count a look that failed; a source that has failed some in a row is closed, and opened again later."""
         self._failures += 1
         self._failed += 1
-        if self._failed == _FAILURES:
+        if self._failed >= _FAILURES or "power_source_lost" in self._told:
             self._tell_once("power_source_lost", "warning", explain(error, self._options.source))
-        if self._failed >= _FAILURES and self._budget.spend() > 0:
-            self._next_try = now + 60.0
+            self._let_go()
+            self._failed = 0
+            self._next_try = now + self._pause
+            self._pause = min(2.0 * self._pause, _LONGEST_PAUSE)
+
+    def _note_nonsense(self, told: Reading, kept: Reading) -> None:
+        """Tell of a source that answers, and for a minute nothing that can be."""
+        if self._chosen is None or self._failed:
+            return
+        is_silent = told.volts is None and told.percent is None
+        if is_silent and self._chosen.bus is None:
+            return  # a server or a driver that has nothing to tell now
+        if kept.volts is not None or (told.volts is None and kept.percent is not None):
+            self._nonsense = 0
+            self._tell_once("power_source_nonsense", "warning", None)
+            return
+        self._nonsense += 1
+        if self._nonsense >= _NONSENSE:
+            volts = "" if told.volts is None else f", such as {told.volts:.2f} V"
+            self._tell_once(
+                "power_source_nonsense",
+                "warning",
+                f"{self._chosen.name} tells values that cannot be{volts}: two boards may share its address, or it is "
+                "another board; see `edgeasr power probe`, then set power.source, power.address or power.cells",
+            )
 
     def _with_load(self, reading: Reading) -> Reading:
         """Add the modelled load where a battery feeds the device and nothing measures it."""
@@ -241,7 +302,10 @@ class PowerMonitor:
         charge = self._battery.charge
         if reading.percent is None or charge is None or not self._battery.gauge_trusted:
             return
-        if abs(reading.percent / 100.0 - charge) > _JUMP:
+        off = abs(reading.percent / 100.0 - charge)
+        if off < _JUMP / 2.0:
+            self._tell_once("power_gauge_doubtful", "warning", None)
+        elif off > _JUMP:
             self._tell_once(
                 "power_gauge_doubtful",
                 "warning",

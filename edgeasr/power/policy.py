@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _HOLD_SECONDS: Final = 30.0  # that a worse state must last before it counts
 _HYSTERESIS: Final = 5.0  # percent more than led into a state lead out of it
 _LAST_SECONDS: Final = 300.0  # a forecast that is critical whatever the percentage
+_TREND: Final = 1.0  # percent by which a charge has to move to rise or fall
 
 
 class PowerState(Enum):
@@ -27,6 +28,33 @@ class PowerState(Enum):
 
 
 _ORDER: Final = tuple(PowerState)
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What a state does without: `levels` of quality that it forbids, decibels more that speech must stand out by.
+
+    `reports`: times the interval between two reports, `looks`: between two looks. `economy`: the CPU's clock saves.
+    """
+
+    levels: int = 0
+    strictness: float = 0.0
+    reports: float = 1.0
+    looks: float = 1.0
+    economy: bool = False
+
+
+_NOTHING: Final = Saving()
+SAVINGS: Final = {
+    PowerState.SAVER: Saving(levels=1, strictness=1.0, reports=2.0, looks=2.0, economy=True),
+    # Near the end it looks as often as ever: the voltage falls fast there.
+    PowerState.CRITICAL: Saving(levels=2, strictness=2.0, reports=4.0, economy=True),
+}
+
+
+def saving(state: PowerState) -> Saving:
+    """Return what a state does without."""
+    return SAVINGS.get(state, _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +97,12 @@ class PowerPolicy:
         self.state = PowerState.NORMAL
         self._wanted: PowerState | None = None
         self._since = 0.0
+        self._mark: float | None = None  # percent at the last turn or step of the trend
+        self._falls = False
 
     def update(self, now: float, supply: Supply) -> Transition | None:
         """Look at the supply; return the step that is due, if any. `now` in seconds of a monotonic clock."""
+        self._follow(supply.percent)
         wanted, why = self._judge(supply)
         if wanted is self.state:
             self._wanted = None
@@ -99,9 +130,20 @@ class PowerPolicy:
             (PowerState.SAVER, self.options.saver),
             (PowerState.CRITICAL, self.options.critical),
         ):
-            if supply.percent <= self._bound(percent, worse):
-                state = worse
+            if supply.percent > self._bound(percent, worse):
+                continue
+            if worse is PowerState.CRITICAL and supply.on_battery is None and not self._falls:
+                continue  # nothing tells what feeds the device: it may well be charging from empty
+            state = worse
         return state, f"{supply.percent:.0f} % are left in the battery"
+
+    def _follow(self, percent: float | None) -> None:
+        if percent is None:
+            return
+        if self._mark is None:
+            self._mark = percent
+        elif abs(percent - self._mark) >= _TREND:
+            self._falls, self._mark = percent < self._mark, percent
 
     def _bound(self, percent: float, state: PowerState) -> float:
         """Return the bound of a state, higher while it or a worse one holds."""

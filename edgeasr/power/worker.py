@@ -2,7 +2,8 @@
 
 Options: the bus's path, then the descriptors of the requests and of the answers. A request is a line
 `word ADDRESS REGISTER` or `block ADDRESS REGISTER LENGTH`; its answer is a line of hexadecimal bytes, or `!` and the
-kernel's error number. It ends when the requests end. It never writes to a chip, but for the register's number.
+kernel's error number. Its first line says that it has started. It ends when the requests end. It never writes to a
+chip, but for the register's number.
 
 The kernel's interface: Documentation/i2c/dev-interface and include/uapi/linux/i2c.h (I2C_SLAVE, I2C_SMBUS).
 smbus2 does the same by ctypes, which takes twice the memory of this whole process.
@@ -22,6 +23,7 @@ _I2C_BLOCK_DATA = 8
 _LONGEST_BLOCK = 32
 _NO_BUS = 19  # ENODEV
 _INVALID = 22  # EINVAL
+HELLO = b"ready\n"  # before anything that could hang
 
 
 def read(bus: int, kind: int, address: int, register: int, length: int) -> bytes:
@@ -52,6 +54,7 @@ def answer(bus: int, line: str) -> str:
 
 def main(path: str, requests: int, answers: int) -> None:
     """Answer until the requests end; where the bus cannot be opened, each answer says why."""
+    os.write(answers, HELLO)
     bus, refusal = -1, _NO_BUS
     try:
         bus = os.open(path, os.O_RDWR | os.O_NONBLOCK)

@@ -24,11 +24,16 @@ WATCH_SECONDS: Final = 10.0
 ATTEMPTS: Final = 4  # to have it set, before it counts as refused
 
 
-def wish_for(policy: GovernorPolicy, root: Path = Path("/"), *, saves: bool | None = None) -> Wish:
+def wish_for(
+    policy: GovernorPolicy, root: Path = Path("/"), *, saves: bool | None = None, is_low: bool = False
+) -> Wish:
     """Return what a policy asks for now: `adaptive` is economy on a battery and else performance.
 
-    `saves`: whether a battery feeds the device; None: the kernel is asked.
+    `saves`: whether a battery feeds the device; None: the kernel is asked. `is_low`: that battery is low, which makes
+    it economy in any case, but for `leave`.
     """
+    if is_low and policy != "leave":
+        return Wish.ECONOMY
     if policy == "adaptive":
         saves = on_battery(root) if saves is None else saves
         return Wish.ECONOMY if saves else Wish.PERFORMANCE
@@ -38,15 +43,17 @@ def wish_for(policy: GovernorPolicy, root: Path = Path("/"), *, saves: bool | No
 class GovernorWatch:
     """Leaves the wish for the helper, again where others change the governor; tells once if that is in vain."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917
         self,
         policy: GovernorPolicy,
         root: Path = Path("/"),
         folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         saves: Callable[[], bool | None] = lambda: None,
+        is_low: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._policy, self._root, self._clock, self._saves = policy, root, clock, saves
+        self._policy, self._root, self._clock = policy, root, clock
+        self._saves, self._is_low = saves, is_low
         runtime = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
         self._folder = folder or (Path(runtime) if runtime else None)
         self._wish: Wish | None = None
@@ -63,7 +70,7 @@ class GovernorWatch:
         if self._clock() < self._next:
             return None
         self._next = self._clock() + WATCH_SECONDS
-        wish = wish_for(self._policy, self._root, saves=self._saves())
+        wish = wish_for(self._policy, self._root, saves=self._saves(), is_low=self._is_low())
         if wish is not self._wish:
             self._wish, self._attempts = wish, 0
             self._leave(wish)

@@ -17,7 +17,7 @@ from edgeasr.bundle import locate
 from edgeasr.capture import SAMPLE_RATE, FileSource
 from edgeasr.daemon import engine as engine_module
 from edgeasr.daemon.clock import StreamClock
-from edgeasr.daemon.economy import MOST_HOPS, QualityWatch, economise
+from edgeasr.daemon.economy import MOST_HOPS, QualityWatch, SupplyPressure, economise
 from edgeasr.daemon.engine import Engine
 from edgeasr.daemon.health import Health
 from edgeasr.daemon.messages import Messenger
@@ -594,3 +594,29 @@ def test_audio_that_is_only_gathered_is_no_backlog(engine_of: Callable[..., tupl
     while tape.position < len(tape.samples):
         engine.hear(tape, 0.5)  # type: ignore[arg-type]
     assert diary.levels[3] is LOW, "up again"
+
+
+def test_a_low_battery_costs_levels_partials_and_quiet_sounds_and_gives_them_back(tmp_path: Path) -> None:
+    now, supply = 100.0, SupplyPressure()
+    watch = QualityWatch(settings.Settings(), Sensors(tmp_path), lambda: now, lambda: supply)
+
+    def effective() -> settings.Settings:
+        nonlocal now
+        for _ in range(40):
+            now += 1.1
+            watch.chunk(1.0, 0.05, 0.0)
+        return economise(settings.Settings(), watch.level, watch.strictness)
+
+    plain = effective()
+    assert plain == settings.Settings()
+    supply = SupplyPressure(25.0, saving=1, strictness=1.0)
+    saver = effective()
+    supply = SupplyPressure(5.0, saving=2, strictness=2.0)
+    critical = effective()
+    rates = [one.partials.per_second for one in (plain, saver, critical)]
+    assert rates == sorted(rates, reverse=True)
+    assert len(set(rates)) == 3
+    assert [one.vad.threshold_db - plain.vad.threshold_db for one in (saver, critical)] == [1.0, 2.0]
+    supply = SupplyPressure()
+    effective()
+    assert effective() == plain

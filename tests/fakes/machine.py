@@ -16,6 +16,7 @@ from edgeasr.capture import PcmSource
 from edgeasr.daemon import run_daemon
 from edgeasr.encoder import edgetpu, process
 from edgeasr.errors import AcceleratorError, SourceStalledError
+from edgeasr.power import bus
 
 if TYPE_CHECKING:
     from edgeasr.encoder import EncoderProcess
@@ -69,6 +70,9 @@ def main(config: str, root: str) -> int:
     PcmSource._wait = wait  # type: ignore[method-assign]
     process.EncoderProcess._receive = receive  # type: ignore[method-assign]
     process.OPENER = "tpu:as_told"  # type: ignore[misc]
+    defaults = bus.BusProcess.__init__.__kwdefaults__
+    defaults["worker"] = Path(__file__).with_name("bus.py")
+    defaults["start_seconds"] = 120.0  # this machine may be busy
 
     def load() -> settings.Settings:
         return settings.load(files=[Path(config)], environ={}).settings

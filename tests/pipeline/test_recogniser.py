@@ -253,7 +253,9 @@ def test_a_flush_ends_the_utterance_and_what_follows_is_another() -> None:
 
 def test_a_longer_pause_may_be_asked_for_while_it_runs() -> None:
     subject = recogniser(after_speech=0.5)
-    subject.adjust(EndpointRules(after_speech=1.8), hang_over=3.0, partials=False, least_confidence=0.0)
+    subject.adjust(
+        EndpointRules(after_speech=1.8), hang_over=3.0, threshold_db=3.0, partials=False, least_confidence=0.0
+    )
     partials, finals = run(subject, audio((2.0, False), (1.0, True), (1.4, False), (1.0, True), (4.0, False)))
     assert len(finals) == 1
     assert partials == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeasr.power.forecast import Forecast
-from edgeasr.power.policy import PolicyOptions, PowerPolicy, PowerState, Supply, on_battery
+from edgeasr.power.policy import PolicyOptions, PowerPolicy, PowerState, Supply, on_battery, saving
 from edgeasr.power.reading import Reading, Status
 
 OPTIONS = PolicyOptions(saver=30.0, critical=7.0)
@@ -80,3 +80,36 @@ def test_a_device_without_a_battery_is_normal_for_ever() -> None:
 )
 def test_what_feeds_the_device(reading: Reading, expected: bool | None) -> None:
     assert on_battery(reading) is expected
+
+
+def test_where_nothing_tells_what_feeds_the_device_a_charge_that_rises_is_not_critical() -> None:
+    policy = PowerPolicy(OPTIONS)
+    unknown = [Supply(percent, on_battery=None) for percent in (2, 3, 4, 5, 6)]
+    assert steps(policy, unknown) == ["saver"], "charging from empty, as far as one can see"
+    assert steps(PowerPolicy(OPTIONS), [Supply(percent, None) for percent in (40, 20, 6, 4)]) == [
+        "saver",
+        "critical",
+    ]
+    assert steps(PowerPolicy(OPTIONS), [Supply(5, None, at_floor=True)]) == ["critical"]
+
+
+def test_a_source_that_is_lost_while_it_charges_does_not_end_in_critical() -> None:
+    policy = PowerPolicy(OPTIONS)
+    lost = [Supply(5.0, on_battery=None)] * 4
+    assert steps(policy, [Supply(3.0, on_battery=False), Supply(5.0, on_battery=False), *lost]) == [
+        "charging",
+        "saver",
+    ]
+
+
+def test_what_each_state_does_without() -> None:
+    for state in (PowerState.CHARGING, PowerState.NORMAL):
+        none = saving(state)
+        assert (none.levels, none.strictness, none.reports, none.looks, none.economy) == (0, 0, 1, 1, False)
+    saver, critical = saving(PowerState.SAVER), saving(PowerState.CRITICAL)
+    assert 0 < saver.levels < critical.levels
+    assert 0 < saver.strictness < critical.strictness
+    assert 1 < saver.reports < critical.reports
+    assert saver.economy
+    assert critical.economy
+    assert critical.looks == 1, "the end comes fast"

@@ -150,3 +150,29 @@ def test_a_mouse_s_battery_is_not_the_machine_s(machine: Machine) -> None:
     watch = machine.watch(GovernorPolicy.ADAPTIVE)
     machine.turn(watch)
     assert machine.governor() == {"performance"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "low"),
+    [
+        (GovernorPolicy.PERFORMANCE, "ondemand"),
+        (GovernorPolicy.ADAPTIVE, "ondemand"),
+        (GovernorPolicy.LEAVE, "performance"),
+    ],
+)
+def test_a_low_battery_saves_under_every_policy_but_leave(
+    machine: Machine, policy: GovernorPolicy, low: str
+) -> None:
+    machine.set_all("performance")
+    is_low = False
+    watch = GovernorWatch(
+        policy, machine.root, machine.run, lambda: machine.now, lambda: False, lambda: is_low
+    )
+    machine.turn(watch)
+    assert machine.governor() == {"performance"}
+    is_low = True
+    machine.turn(watch)
+    assert machine.governor() == {low}
+    is_low = False
+    machine.turn(watch)
+    assert machine.governor() == {"performance"}

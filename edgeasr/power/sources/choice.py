@@ -63,6 +63,11 @@ def open_source(options: SourceOptions, root: Path = Path("/")) -> Chosen | None
     return Chosen(options.source, _services(options, root)[options.source]())
 
 
+def is_better_there(declared: str, chosen: Chosen, root: Path = Path("/")) -> bool:
+    """Whether `auto` would now take the kernel's battery in place of what it took: drivers come and go."""
+    return declared == names.AUTO and chosen.name != "kernel" and KernelSupply(root).probe() is not None
+
+
 def open_board(name: str, options: SourceOptions, root: Path = Path("/")) -> Chosen:
     """Return a board's source with its bus."""
     chosen = board(name, shunt_ohms=options.shunt_ohms, address=options.address)
