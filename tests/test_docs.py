@@ -52,3 +52,11 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_commands_in_the_readme_exist() -> None:
     named = re.findall(r"\bedgeasr ([a-z]+)", (ROOT / "README.md").read_text())
     assert set(named) <= set(COMMANDS), set(named) - set(COMMANDS)
+
+
+def test_the_contract_names_each_event() -> None:
+    table = (ROOT / "docs/mqtt.md").read_text().split("## Events", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    schema = json.loads((ROOT / "edgeasr/transcript/schemas/event.json").read_text())
+    listed = set(schema["properties"]["event"]["anyOf"][0]["enum"])
+    assert {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)} - {"event"} == listed

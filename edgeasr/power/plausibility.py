@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Plausibility:
             if value is None:
                 continue
             recent.append(value)
-            kept[name] = median(recent) if len(recent) == _MEDIAN else value
+            kept[name] = sorted(recent)[1] if len(recent) == _MEDIAN else value
         cells = tuple(volts for volts in reading.cells if CELL_VOLTS[0] <= volts <= CELL_VOLTS[1])
         self.rejected += len(reading.cells) - len(cells)
         return replace(reading, **kept, cells=cells if len(cells) == len(reading.cells) else ())  # type: ignore[arg-type]

@@ -46,9 +46,10 @@ class Saving:
 
 _NOTHING: Final = Saving()
 SAVINGS: Final = {
-    PowerState.SAVER: Saving(levels=1, strictness=1.0, reports=2.0, looks=2.0, economy=True),
-    # Near the end it looks as often as ever: the voltage falls fast there.
-    PowerState.CRITICAL: Saving(levels=2, strictness=2.0, reports=4.0, economy=True),
+    PowerState.SAVER: Saving(levels=1, reports=2.0, looks=2.0, economy=True),
+    # Near the end it looks as often as ever: the voltage falls fast there. A stricter detector costs words in noise and
+    # saves little (docs/battery.md), so that it comes last.
+    PowerState.CRITICAL: Saving(levels=2, strictness=1.0, reports=4.0, economy=True),
 }
 
 

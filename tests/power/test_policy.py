@@ -108,7 +108,7 @@ def test_what_each_state_does_without() -> None:
         assert (none.levels, none.strictness, none.reports, none.looks, none.economy) == (0, 0, 1, 1, False)
     saver, critical = saving(PowerState.SAVER), saving(PowerState.CRITICAL)
     assert 0 < saver.levels < critical.levels
-    assert 0 < saver.strictness < critical.strictness
+    assert saver.strictness == 0 < critical.strictness, "words are worth more than its saving"
     assert 1 < saver.reports < critical.reports
     assert saver.economy
     assert critical.economy

@@ -52,7 +52,10 @@ def main() -> None:
 
 def _load(counts: Counts, battery: Battery) -> list[str]:
     lines = [
-        "| board | million instructions a second: silence | beam | greedy | encoder's part | CPU s/s, beam | greedy | TPU |",
+        (
+            "| board | million instructions a second: silence | beam | greedy | encoder's part "
+            "| CPU s/s, beam | greedy | TPU |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     for board in figures.BOARDS:
@@ -61,7 +64,7 @@ def _load(counts: Counts, battery: Battery) -> list[str]:
             endurance(board, engine, Governor.PERFORMANCE, 1.0, counts, battery).cpu for engine in Engine
         ]
         cells = [f"{value / 1e6:.1f}" for value in (one.silence, one.beam, one.greedy, one.encoder)]
-        cells += [f"{load.middle:.3f} ({load.low:.3f}–{load.high:.3f})" for load in loads]
+        cells += [f"{load.middle:.3f} ({load.low:.3f}-{load.high:.3f})" for load in loads]
         lines.append(f"| {board.name} | {' | '.join(cells)} |")
     return lines
 
@@ -90,11 +93,15 @@ def _claim(counts: Counts, battery: Battery) -> list[str]:
     all_busy, coral_idle = busiest(board)
     return [
         f"claimed on a Pi 4: {with_coral} h with a Coral, {alone} h with the CPU alone, {with_coral / alone:.2f} times",
-        f"here, somebody speaking all the time: {_band(tpu.hours)} h with a Coral at {_band(tpu.watts, 2)} W, "
-        f"{_band(cpu.hours)} h with the CPU alone at {_band(cpu.watts, 2)} W, "
-        f"{tpu.hours.middle / cpu.hours.middle:.2f} times",
-        f"all four cores busy against an idle board with a Coral: {all_busy:.2f} W to {coral_idle:.2f} W, "
-        f"{all_busy / coral_idle:.2f} times",
+        (
+            f"here, somebody speaking all the time: {_band(tpu.hours)} h with a Coral at {_band(tpu.watts, 2)} W, "
+            f"{_band(cpu.hours)} h with the CPU alone at {_band(cpu.watts, 2)} W, "
+            f"{tpu.hours.middle / cpu.hours.middle:.2f} times"
+        ),
+        (
+            f"all four cores busy against an idle board with a Coral: {all_busy:.2f} W to {coral_idle:.2f} W, "
+            f"{all_busy / coral_idle:.2f} times"
+        ),
         "a Coral saves power from an encoder on that is so many times heavier: "
         + ", ".join(f"{one.name}: {break_even(one, counts):.0f}" for one in figures.BOARDS),
     ]
@@ -114,11 +121,11 @@ def _figures() -> list[str]:
 
 def _range(figure: Range) -> str:
     low, likely, high = figure
-    return f"{likely:g} ({low:g}–{high:g})"
+    return f"{likely:g} ({low:g}-{high:g})"
 
 
 def _band(band: Band, digits: int = 1) -> str:
-    return f"{band.middle:.{digits}f} ({band.low:.{digits}f}–{band.high:.{digits}f})"
+    return f"{band.middle:.{digits}f} ({band.low:.{digits}f}-{band.high:.{digits}f})"
 
 
 if __name__ == "__main__":

@@ -40,26 +40,27 @@ _USB3: Final = (0.004, 0.008, 0.015)
 
 BOARDS: Final = (
     Board(
-        "Zero 2 W", "4 × Cortex-A53, 1.0 GHz", "cortex-a53", (0.4, 0.6, 0.7), (1.6, 1.75, 2.4), 1.0, 0.6,
+        "Zero 2 W", "four Cortex-A53, 1.0 GHz", "cortex-a53", (0.4, 0.6, 0.7), (1.6, 1.75, 2.4), 1.0, 0.6,
         _IN_ORDER, _USB2,
         "idle 0.6 W and less with a leaner system: CNX Software 2021 (Otii Arc); 1.75 W: Raspberry Pi documentation, "
         "“active”; the rest of the range is an assumption",
     ),
     Board(
-        "3B+", "4 × Cortex-A53, 1.4 GHz", "cortex-a53", (1.7, 1.9, 2.5), (4.75, 5.1, 5.7), 1.4, 0.6,
+        "3B+", "four Cortex-A53, 1.4 GHz", "cortex-a53", (1.7, 1.9, 2.5), (4.75, 5.1, 5.7), 1.4, 0.6,
         _IN_ORDER, _USB2,
         "1.9 and 5.1 W: PidRamble's benchmarks; 2.5 W: Raspberry Pi documentation, “active”; the highest is an "
         "assumption",
     ),
     Board(
-        "4", "4 × Cortex-A72, 1.5 GHz", "cortex-a72", (2.2, 2.7, 3.0), (5.1, 5.8, 6.4), 1.5, 0.6,
+        "4", "four Cortex-A72, 1.5 GHz", "cortex-a72", (2.2, 2.7, 3.0), (5.1, 5.8, 6.4), 1.5, 0.6,
         _A72, _USB3,
         "2.2 to 3.0 and 5.1 to 6.4 W: chipwired, PidRamble, Raspberry Pi documentation",
     ),
     Board(
-        "5", "4 × Cortex-A76, 2.4 GHz", "cortex-a76", (3.0, 3.3, 5.0), (7.9, 8.9, 9.9), 2.4, 1.5,
+        "5", "four Cortex-A76, 2.4 GHz", "cortex-a76", (3.0, 3.3, 5.0), (7.9, 8.9, 9.9), 2.4, 1.5,
         _A76, _USB3,
-        "3.3 W: iiab issue 4050; others 4 to 5 W; 7.9 to 9.9 W on a disputed meter: pi-isp issue 6, sbc-reviews issue 21",
+        "3.3 W: iiab issue 4050; others 4 to 5 W; 7.9 to 9.9 W on a disputed meter: pi-isp issue 6, sbc-reviews "
+        "issue 21",
     ),
 )  # fmt: skip
 

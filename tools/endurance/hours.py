@@ -61,7 +61,7 @@ class Endurance:
     cpu: Band
 
 
-def endurance(
+def endurance(  # noqa: PLR0913, PLR0917
     board: Board, engine: Engine, governor: Governor, share: float, counts: Counts, battery: Battery
 ) -> Endurance:
     """Return it for a share of the time in which somebody speaks; each call draws the same."""
@@ -108,9 +108,9 @@ def _draw(  # noqa: PLR0913, PLR0917
 
 
 def break_even(board: Board, counts: Counts) -> float:
-    """Return how many times heavier the encoder would have to be before a Coral saves power, all figures at their middle.
+    """Return how many times heavier the encoder would have to be before a Coral saves power.
 
-    Somebody speaks all the time; the governor is performance.
+    All figures at their likeliest; somebody speaks all the time; the governor is performance.
     """
     counted = counts.of(board.counted)
     watts_an_instruction = (

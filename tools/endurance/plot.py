@@ -46,6 +46,6 @@ def draw(path: Path, counts: Counts, battery: Battery, shares: Sequence[float]) 
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize="small", loc="lower left")
     figure.suptitle(
-        f"{battery.amp_hours:g} Ah × {battery.volts:g} V power bank; the bands hold eight of ten draws (performance)"
+        f"{battery.amp_hours:g} Ah, {battery.volts:g} V power bank; the bands hold eight of ten draws (performance)"
     )
     figure.savefig(path, dpi=100)

@@ -9,6 +9,7 @@ readonly SUITE=$1 ROOT=$2 WHEELS=$3
 packages=(
     systemd systemd-sysv dbus udev kmod linux-image-amd64 initramfs-tools openssh-server iproute2 procps
     alsa-utils mosquitto mosquitto-clients ca-certificates openssl
+    polkitd i2c-tools # switching off, and a battery whose chip tests write into
     python3 python3-venv python3-pyaudio python3-systemd gcc libc6-dev # as systemd/README.md has it
 )
 

@@ -75,6 +75,7 @@ the_service() {
     chown -R 0:0 "$ROOT/var/lib/edgeasr/models/edgeasr-en"
 
     put 644 "$PROJECT/systemd/99-edgeasr.rules" /etc/udev/rules.d/99-edgeasr.rules
+    put 644 "$PROJECT/systemd/50-edgeasr-power-off.rules" /etc/polkit-1/rules.d/50-edgeasr-power-off.rules
 
     inside edgeasr config show --explain | write 644 /etc/edgeasr/edgeasr.toml
     put 644 "$HERE/guest/virtual-device.toml" /etc/edgeasr/conf.d/virtual-device.toml

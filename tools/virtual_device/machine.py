@@ -109,6 +109,15 @@ class Machine:
         os.killpg(self._emulator.pid, signal.SIGKILL)
         self._gone()
 
+    def await_off(self, seconds: float = BOOT_SECONDS) -> None:
+        """Wait until it has switched itself off; raises CommandError where it does not."""
+        assert self._emulator is not None  # noqa: S101 - booted before
+        try:
+            self._emulator.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise CommandError(f"it is still on after {seconds:g} s: see {self.console}") from None
+        self._gone()
+
     def power_off(self) -> None:
         """Let it shut down; cut its power if it does not."""
         if self._emulator is None:

@@ -41,7 +41,7 @@ def main() -> None:
     root = _prepare(args.folder.resolve())
     lines = [
         "# Instructions a second of audio, counted by python -m tools.endurance.counting.",
-        "# silence: front end and voice activity; beam, greedy: speech, while the gate is open; encoder: its part of them.",
+        "# silence: front end and voice activity; beam, greedy: while the gate is open; encoder: its part of them.",
     ]
     for cpu in args.cpu or _PROCESSORS:
         beam, greedy = (_count(root, cpu, mode) for mode in ("beam", "greedy"))

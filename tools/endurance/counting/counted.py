@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +19,12 @@ from edgeasr import settings
 from edgeasr.bundle import locate
 from edgeasr.capture import FileSource
 from edgeasr.encoder import open_encoder
-from edgeasr.pipeline import build_recogniser, load_decoder
+from edgeasr.pipeline import Final, build_recogniser, load_decoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgeasr.encoder import Encoder
 
 MARK = 0x65640000
 BEGIN_SILENCE, BEGIN_SPEECH, END, ENTER, LEAVE = range(5)
@@ -30,22 +36,22 @@ PARTIAL_SECONDS = 0.2  # as the daemon has it by default
 
 def mark(number: int) -> None:
     """Tell the plug-in; the kernel refuses the call, which has no effect."""
-    try:
+    with suppress(OSError):
         os.sched_get_priority_max(MARK + number)
-    except OSError:
-        pass
 
 
 class Marked:
     """An encoder that marks where its work begins and ends."""
 
-    def __init__(self, encoder):
+    def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
+        """Return all else unchanged."""
         return getattr(self._encoder, name)
 
-    def step(self, features):
+    def step(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run a hop between two marks."""
         mark(ENTER)
         rows = self._encoder.step(features)
         mark(LEAVE)
@@ -59,14 +65,14 @@ def main(name: str, mode: str, *files: str) -> None:
     encoder = Marked(open_encoder(bundle, "cpu", 1))
     recogniser = build_recogniser(chosen, bundle, encoder, load_decoder(chosen, bundle))
     hop = recogniser.hop_samples
-    words = []
+    words: list[str] = []
 
-    def play(samples) -> float:
+    def play(samples: NDArray[np.int16]) -> float:
         due = 0.0
         for first in range(0, len(samples) - hop + 1, hop):
             now = first / RATE
             for update in recogniser.accept(samples[first : first + hop], partial=now >= due):
-                if hasattr(update, "reason"):
+                if isinstance(update, Final):
                     words.extend(word.text for word in update.words)
                 else:
                     due = now + PARTIAL_SECONDS
@@ -91,7 +97,7 @@ def main(name: str, mode: str, *files: str) -> None:
     print(json.dumps(told | {"words": len(words), "text": " ".join(words)}))
 
 
-def load(file: str):
+def load(file: str) -> NDArray[np.int16]:
     """Return a recording's samples."""
     out = np.zeros(RATE * 60, dtype=np.int16)
     with closing(FileSource(Path(file))) as source:
