@@ -39,7 +39,7 @@ open("/var/lib/edgeasr/told", "w").write(told or "asked")
 HELPER: Final = """[Unit]
 After=edgeasr.service
 [Service]
-ExecStart=/bin/sh -c 'until [ -s /var/lib/edgeasr/told ]; do sleep 1; done; sleep %d; touch /srv/late; systemctl poweroff'
+ExecStart=/bin/sh -c 'until [ -s /var/lib/edgeasr/told ]; do sleep 1; done; sleep %d; touch /srv/late; poweroff'
 [Install]
 WantedBy=multi-user.target
 """
@@ -55,7 +55,14 @@ def base() -> Path:
         made = BASE.with_name(BASE.name + ".new")
         shutil.rmtree(made, ignore_errors=True)
         made.parent.mkdir(parents=True, exist_ok=True)
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(made)]
+        command = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            "bookworm",
+            str(made),
+        ]
         subprocess.run(command, check=True, timeout=PATIENCE)
         made.rename(BASE)
     return BASE
@@ -72,6 +79,7 @@ def test_logind_switches_off_for_the_service_where_the_rule_says_so(
     (units / "edgeasr.service.d").mkdir()
     (units / "edgeasr.service.d/run.conf").write_text(RUN)
     (units / "helper.service").write_text(HELPER % (PATIENCE / 4 if is_allowed else 1))
+    (root / "etc/sysusers.d").mkdir(exist_ok=True)
     shutil.copy(PROJECT / "systemd/sysusers.conf", root / "etc/sysusers.d/edgeasr.conf")
     shutil.copy(PROJECT / "edgeasr/power/shutdown.py", root / "srv")
     (root / "srv/ask.py").write_text(ASK)

@@ -67,13 +67,10 @@ BOARDS: Final = (
 # Share of the way from idle to all cores busy that one busy core takes. Four equal cores take a quarter each; the first
 # also wakes caches and memory. No source was found for one busy core.
 ONE_CORE: Final = (0.25, 0.30, 0.40)
-# Watts of the Coral USB Accelerator: once its clock runs, and beyond that while it works.
+# Watts of the Coral USB Accelerator: once its clock runs (0.9 to 1.0), and beyond that while it works (2 at its peak):
+# google-coral/edgetpu issues 109, 154, 758.
 CORAL_IDLE: Final = (0.9, 0.95, 1.0)
 CORAL_WORK: Final = (0.6, 1.05, 1.1)
-CORAL_SOURCE: Final = (
-    "0.9 to 1.0 W idle after the first use, 2 W at peak: google-coral/edgetpu issues 109, 154, 758; USB's own work for "
-    "the driver is in the CPU seconds of the next line"
-)
 # Instructions a hop that libedgetpu, USB and the pipe to the process take: an assumption.
 CORAL_DRIVER: Final = (0.5e6, 1.0e6, 2.0e6)
 # A microphone on USB or I2S, watts: an assumption.
@@ -82,6 +79,7 @@ MICROPHONE: Final = (0.02, 0.05, 0.15)
 # what idling at that clock saves of the idle power. Assumptions.
 ECONOMY_WORK: Final = (0.70, 0.85, 1.00)
 ECONOMY_IDLE: Final = (0.00, 0.02, 0.05)
-# What the daemon does besides recognising (capture, queues, MQTT, reports), relative to the recogniser's work in
-# silence; measured on x86-64, see docs/endurance.md.
-DAEMON: Final = (0.5, 1.0, 2.0)
+# What the daemon does besides recognising (capture, queues, MQTT, reports, caches that are cold every 90 ms), relative
+# to the recogniser's work in silence. On x86-64 the daemon takes 0.008 to 0.009 CPU s/s in silence where the recogniser
+# alone takes 0.0012 with warm caches; how much of that is instructions is an assumption.
+DAEMON: Final = (0.7, 1.5, 3.0)

@@ -44,7 +44,7 @@ def draw(path: Path, counts: Counts, battery: Battery, shares: Sequence[float]) 
         axes.set_xlabel("speech, percent of the time")
         axes.set_ylabel("hours")
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize="small", loc="lower left")
+    figure.axes[2].legend(fontsize="small", loc="lower left")
     figure.suptitle(
         f"{battery.amp_hours:g} Ah, {battery.volts:g} V power bank; the bands hold eight of ten draws (performance)"
     )

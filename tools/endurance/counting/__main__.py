@@ -24,6 +24,7 @@ from tools.endurance.counts import FILE
 _HERE: Final = Path(__file__).parent
 _SOURCE: Final = Path(__file__).parents[3]
 _PROCESSORS: Final = ("cortex-a72", "cortex-a76", "cortex-a53")
+_MODES: Final = ("beam", "greedy")
 _EMULATOR: Final = "qemu-aarch64"
 _PLACE: Final = "/srv/counting"
 _SECONDS: Final = 3600.0
@@ -36,15 +37,24 @@ def main() -> None:
         "--folder", type=Path, default=_SOURCE / "build", help="where root and wheels are kept"
     )
     parser.add_argument("--cpu", action="append", choices=_PROCESSORS, help="count on this one alone")
+    parser.add_argument("--recordings", type=int, default=10, help="of the demo's to count (default: all 10)")
+    parser.add_argument(
+        "--mode", action="append", choices=_MODES, help="count this search alone, and write nothing"
+    )
     parser.add_argument("--out", type=Path, default=FILE, help="default: %(default)s")
     args = parser.parse_args()
     root = _prepare(args.folder.resolve())
+    if args.mode:
+        for cpu in args.cpu or _PROCESSORS:
+            for mode in args.mode:
+                print(cpu, mode, _count(root, cpu, mode, args.recordings), flush=True)
+        return
     lines = [
         "# Instructions a second of audio, counted by python -m tools.endurance.counting.",
         "# silence: front end and voice activity; beam, greedy: while the gate is open; encoder: its part of them.",
     ]
     for cpu in args.cpu or _PROCESSORS:
-        beam, greedy = (_count(root, cpu, mode) for mode in ("beam", "greedy"))
+        beam, greedy = (_count(root, cpu, mode, args.recordings) for mode in _MODES)
         lines += [
             "",
             f"[processor.{cpu}]",
@@ -104,7 +114,7 @@ def libraries(program: Path) -> list[Path]:
     return [Path(word) for word in words if word.startswith("/")]
 
 
-def _count(root: Root, cpu: str, mode: str) -> dict[str, float]:
+def _count(root: Root, cpu: str, mode: str, recordings: int) -> dict[str, float]:
     """Return instructions a second: `silence`, `speech` and of that `encoder`."""
     there = There(root, cpu)
     out = f"{_PLACE}/{cpu}-{mode}.txt"
@@ -112,7 +122,7 @@ def _count(root: Root, cpu: str, mode: str) -> dict[str, float]:
     emulated = [f"{_PLACE}/{_EMULATOR}", "-cpu", cpu, "-plugin", plugin]
     program = ["/opt/edgeasr/bin/python", f"{_PLACE}/counted.py", str(there.bundle), mode]
     threads = ["OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1"]
-    command = ["env", *threads, *emulated, *program, *map(str, there.files)]
+    command = ["env", *threads, *emulated, *program, *map(str, there.files[:recordings])]
     said = root.run(*command, timeout=_SECONDS, cpu=cpu).stdout
     fed = json.loads(said.splitlines()[-1])
     with tempfile.NamedTemporaryFile() as file:
@@ -130,10 +140,15 @@ def rates(marks: str, fed: dict[str, Any]) -> dict[str, float]:
         for mark, count in told
         if mark in {counted.BEGIN_SILENCE, counted.BEGIN_SPEECH, counted.END}
     }
-    silence = (at[counted.BEGIN_SPEECH] - at[counted.BEGIN_SILENCE]) / fed["silence"]
+    quiet = at[counted.BEGIN_SPEECH] - at[counted.BEGIN_SILENCE]
     spoken = at[counted.END] - at[counted.BEGIN_SPEECH]
-    # Where the gate is shut, speech costs what silence does.
-    speech = (spoken - silence * (fed["speech"] - fed["open"])) / fed["open"]
+    # Two equations: in each phase the gate is shut for some of the time, which costs what silence does, and open for
+    # the rest, which costs what speech does.
+    shut, opened = fed["silence"] - fed["silence_open"], fed["silence_open"]
+    shut_amid, spoken_amid = fed["speech"] - fed["open"], fed["open"]
+    both = shut * spoken_amid - opened * shut_amid
+    silence = (quiet * spoken_amid - opened * spoken) / both
+    speech = (shut * spoken - shut_amid * quiet) / both
     inside = 0
     for (mark, begin), (following, end) in pairwise(told):
         if mark == counted.ENTER and following == counted.LEAVE and begin >= at[counted.BEGIN_SPEECH]:

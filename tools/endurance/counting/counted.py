@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MARK = 0x65640000
 BEGIN_SILENCE, BEGIN_SPEECH, END, ENTER, LEAVE = range(5)
-SILENCE_SECONDS = 20
+SILENCE_SECONDS = 10
 RATE = 16_000
 ROOM = 20  # standard deviation of a quiet room's samples, of 32768
 PARTIAL_SECONDS = 0.2  # as the daemon has it by default
@@ -82,7 +82,9 @@ def main(name: str, mode: str, *files: str) -> None:
     quiet = noise.normal(0.0, ROOM, SILENCE_SECONDS * RATE).astype(np.int16)
     pause = quiet[: 2 * RATE]
     speech = np.concatenate([np.concatenate([load(file), pause]) for file in files])
-    play(np.concatenate([load(files[0]), pause, pause]))
+    play(
+        np.concatenate([load(files[0]), pause, quiet])
+    )  # until the detector knows the room, and the gate is shut
     mark(BEGIN_SILENCE)
     before = recogniser.speech_seconds
     silent = play(quiet)
