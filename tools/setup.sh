@@ -2,6 +2,7 @@
 # Sets up what the Makefile's targets need, and nothing that is there already.
 #   setup.sh venv FOLDER EXTRAS   a virtual environment with this package, editable, and its extras; a C compiler for it
 #   setup.sh mosquitto            the broker that the tests talk to
+#   setup.sh peers                programs such as ffmpeg and promtool, without which some tests are left out
 #   setup.sh systemd              its tools, with which the tests examine the units; they skip that where it cannot be had
 #   setup.sh arm64                what makes a root folder of Debian for aarch64 and runs its programs (changes binfmt_misc)
 #   setup.sh debian               what makes a root folder of Debian
@@ -181,14 +182,27 @@ get_emulator() {
     need ssh openssh-client
 }
 
+# get_peers: programs against which some tests hold the product; without them those tests are left out.
+get_peers() {
+    need ffmpeg ffmpeg
+    need sox sox
+    need flac flac
+    need man man-db
+    need mandoc mandoc
+    need zsh zsh
+    need promtool prometheus
+    need mmdebstrap mmdebstrap
+}
+
 cd "$(dirname "$0")/.."
 case ${1:-} in
     venv) make_venv "$2" "$3" ;;
     mosquitto) get_mosquitto ;;
+    peers) get_peers ;;
     systemd) get_systemd ;;
     arm64) get_arm64 ;;
     debian) get_debian ;;
     container) need systemd-nspawn systemd-container ;;
     emulator) get_emulator ;;
-    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | systemd | arm64 | debian | container | emulator" ;;
+    *) fail "usage: setup.sh venv FOLDER EXTRAS | mosquitto | peers | systemd | arm64 | debian | container | emulator" ;;
 esac
