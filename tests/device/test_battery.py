@@ -116,7 +116,7 @@ def test_a_battery_runs_down_while_it_listens_and_the_machine_switches_itself_of
     assert full["watts"] == pytest.approx(-12.0 * 0.85, abs=0.01)
     assert full["load_watts"] == pytest.approx(12.0 * 0.85, abs=0.01)
     assert (full["celsius"], full["policy"], full["estimated"]) == (
-        pytest.approx(25.0, abs=0.1),
+        pytest.approx(25.1),
         "normal",
         False,
     )
