@@ -36,7 +36,7 @@ class Machine:
     def __init__(self, folder: Path, work: Path) -> None:
         self.folder, self.work = folder, work
         self.disk, self.console = work / "disk.img", work / "console.log"
-        self.ssh_port, self.mqtt_port = free_port(), free_port()
+        self.ssh_port, self.mqtt_port = free_ports(2)
         self._emulator: subprocess.Popen[bytes] | None = None
         self._sockets = tempfile.TemporaryDirectory(prefix="edgeasr-")  # a socket's path must be short
         self.boots = 0
@@ -190,8 +190,11 @@ class Machine:
         ]
 
 
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Return different TCP ports of 127.0.0.1 that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        # All are held until the last one is known, or the kernel may give one of them twice.
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
