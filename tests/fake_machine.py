@@ -157,6 +157,7 @@ class House:
             "decoder.mode": "greedy",
             "quality.adaptive": False,  # else the words depend on what else the machine does
             "tuning.realtime_priority": 0,  # processes that are killed from outside at such a priority end badly
+            "tuning.lock_memory": False,  # which an ordinary user may not
         }
         config = self.folder / "edgeasr.toml"
         loaded = settings.load(files=[], environ={}, values={**fixed, **values})

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROC: Final = Path("/proc")
+NO_MICROPHONE: Final = "there is no microphone: plug one in; if it stays unseen, see whether `arecord -l` (package alsa-utils) lists it"
 
 #  0 [Device         ]: USB-Audio - USB PnP Sound Device
 _CARD = re.compile(r"^\s*(\d+)\s+\[(\S+)\s*\]:\s*(?:\S+\s+-\s+)?(.*)$")
@@ -102,7 +103,7 @@ def find_device(devices: Sequence[InputDevice], wanted: str | int | None) -> Inp
     Raises DeviceError where none or, by part of a name, nothing but several equally good ones match.
     """
     if not devices:
-        raise DeviceError("there is no microphone: plug one in and see `arecord -l`")
+        raise DeviceError(NO_MICROPHONE)
     if wanted in (None, "", "default"):
         return next((device for device in devices if device.is_default), devices[0])
     text = str(wanted).strip()

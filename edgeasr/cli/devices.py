@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeasr.capture import list_devices, load_pyaudio, start_portaudio
+from edgeasr.capture.devices import NO_MICROPHONE
 from edgeasr.cli.console import say, tell
 from edgeasr.cli.terminal import Terminal
 from edgeasr.errors import DeviceError, RuntimeMissingError
@@ -44,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     elif devices:
         Terminal().print(_table(devices))
     if not devices:
-        raise DeviceError("there is no microphone: plug one in, and if it stays unseen look at `arecord -l`")
+        raise DeviceError(NO_MICROPHONE)
     return 0
 
 

@@ -137,22 +137,23 @@ def _health(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
         return [("health", "unknown")]
     values: dict[str, Any] = found.payload
     measured = found.known("time")
-    audio, utterances = _figure(found, "audio_seconds", duration), _figure(found, "utterances", _whole)
-    overflows = _figure(found, "overflows", _whole)
+    audio = _figure(found, "audio_seconds", duration)
+    utterances = _counted(found, "utterances", "utterance", "utterances")
+    overflows = _counted(found, "overflows", "overflow", "overflows")
     rows = [
         (
             "health",
             "measured at no known time" if measured is None else f"measured {duration(now - measured)} ago",
         ),
         ("up for", _figure(found, "uptime_seconds", duration)),
-        ("heard", f"{audio}, {utterances} utterances"),
+        ("heard", f"{audio}, {utterances}"),
     ]
     if values.get("rtf") is not None:
         rows.append(("processing", _figure(found, "rtf", lambda rtf: f"{rtf:.3f} s a second of audio")))
     rows += [
         ("memory", _figure(found, "memory_bytes", lambda size: f"{size / 1e6:.0f} MB")),
-        ("outbox", _figure(found, "outbox", lambda count: f"{count:.0f} finals wait")),
-        ("lost", f"{overflows} overflows, dropped {_counts(values.get('drops'))}"),
+        ("outbox", _counted(found, "outbox", "final waits", "finals wait")),
+        ("lost", f"{overflows}, dropped {_counts(values.get('drops'))}"),
         ("restarts", _figure(found, "restarts", _whole)),
     ]
     if isinstance(values.get("temperatures"), dict) and values["temperatures"]:
@@ -161,6 +162,11 @@ def _health(heard: Mapping[Kind, Heard], now: float) -> list[tuple[str, str]]:
         bits = _figure(found, "throttling", lambda bits: f"0x{int(bits):x}")
         rows.append(("throttling", f"{bits}; `edgeasr doctor` explains it"))
     return rows
+
+
+def _counted(heard: Heard, key: str, one: str, several: str) -> str:
+    """Return a number of the payload with its noun."""
+    return f"{_figure(heard, key, _whole)} {one if heard.known(key) == 1 else several}"
 
 
 def _figure(heard: Heard, key: str, form: Callable[[float], str]) -> str:

@@ -23,7 +23,7 @@ from edgeasr.daemon.journal import guard_standard_streams, set_up_logging
 from edgeasr.daemon.messages import Messenger
 from edgeasr.daemon.mute import MuteFile
 from edgeasr.daemon.narrator import Narrator
-from edgeasr.daemon.notify import Watchdog, notify, reloading
+from edgeasr.daemon.notify import Watchdog, is_service, notify, reloading
 from edgeasr.daemon.operator import Operator
 from edgeasr.daemon.state import DaemonState, StateReport
 from edgeasr.daemon.supervised import Listener, Supervisor, open_supervised
@@ -105,7 +105,7 @@ class Daemon:
         birth = status_topic(mqtt.discovery_prefix) if mqtt.discovery else None
         control = Control(Topics(mqtt.prefix, settings.device.id), birth)
         messenger = Messenger(settings, StateReport(label), control.inbox)
-        tuner = Tuner(Plan.of(settings.tuning), messenger.refused)
+        tuner = Tuner(_plan(settings), messenger.refused)
         listener = Listener(messenger)
         supply = SupplyWatch(
             settings.power, state_folder, messenger, self._health, self._root, tune=tuner.tune_rest
@@ -231,6 +231,17 @@ class Daemon:
             commands_refused=rooms.control.refused,
         )
         rooms.messenger.power(rooms.supply.report())
+
+
+def _plan(settings: Settings) -> Plan:
+    """Plan by the settings; started by hand, what an ordinary user may not have is left out and is no fault."""
+    plan = Plan.of(settings.tuning)
+    if is_service():
+        return plan
+    plan, lacks = plan.within_limits()
+    if lacks:
+        _LOG.info("started by hand, it runs without %s; the service has that", " and ".join(lacks))
+    return plan
 
 
 def _adopt(

@@ -44,7 +44,9 @@ def check(machine: Machine) -> Iterator[Finding]:
             Level.FAULT,
             "no sound card is attached" if "[" not in listed else "no sound card can record",
         )
-        yield Finding(Area.SOUND, level, has, "plug a microphone in; `arecord -l` must list it")
+        yield Finding(
+            Area.SOUND, level, has, "plug a microphone in; `arecord -l` (package alsa-utils) must list it"
+        )
         return
     names = ", ".join(f"{card.name} (hw:CARD={card.alsa_id})" for card in cards)
     yield Finding(Area.SOUND, Level.OK, f"cards that record: {names}")

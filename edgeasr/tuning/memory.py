@@ -8,6 +8,8 @@ import resource
 from pathlib import Path
 from typing import Final
 
+from edgeasr.tuning.capability import has_capability
+
 _CURRENT, _FUTURE, _ON_FAULT = 1, 2, 4  # mlockall(2)
 _IPC_LOCK: Final = 14  # capabilities(7)
 
@@ -18,8 +20,8 @@ def lock_memory(status: Path = Path("/proc/self/status")) -> list[str]:
     Pages never touched, such as most of a thread's stack, are not brought in. Under a limit on locked memory it is
     not even tried: once that were reached, every later allocation would fail.
     """
-    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    if limit != resource.RLIM_INFINITY and not _may_lock(status):
+    if not may_lock(status):
+        limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         mend = "give the service LimitMEMLOCK=infinity, or set tuning.lock_memory = false"
         return [f"memory is not locked, since at most {limit >> 20} MiB may be: {mend}"]
     try:
@@ -32,10 +34,7 @@ def lock_memory(status: Path = Path("/proc/self/status")) -> list[str]:
     return []
 
 
-def _may_lock(status: Path) -> bool:
-    try:
-        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return False
-    effective = next((line.split()[1] for line in lines if line.startswith("CapEff:")), "0")
-    return bool(int(effective, 16) >> _IPC_LOCK & 1)
+def may_lock(status: Path = Path("/proc/self/status")) -> bool:
+    """Whether this process may lock all of its memory."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    return limit == resource.RLIM_INFINITY or has_capability(_IPC_LOCK, status)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from edgeasr.tuning.memory import may_lock
+from edgeasr.tuning.scheduler import may_be_realtime
 from edgeasr.tuning.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -40,6 +42,18 @@ class Plan:
             decoder=Tuning(decoder, 0, bound, lock),
             rest=Tuning(rest, 0, bound, lock),
         )
+
+    def within_limits(self) -> tuple[Plan, list[str]]:
+        """Return the plan without what this process's limits forbid, and what that is: nothing is then refused."""
+        lacks = []
+        parts = (self.capture, self.encoder, self.decoder, self.rest)
+        if any(part.lock for part in parts) and not may_lock():
+            lacks.append("locked memory")
+            parts = tuple(replace(part, lock=False) for part in parts)
+        if not may_be_realtime(max(part.priority for part in parts)):
+            lacks.append("real-time priority")
+            parts = tuple(replace(part, priority=0) for part in parts)
+        return Plan(*parts), lacks
 
 
 def plan_cores(cores: Collection[int]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:

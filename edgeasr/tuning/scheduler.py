@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edgeasr.tuning.capability import has_capability
 from edgeasr.tuning.memory import lock_memory
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _TASKS: Final = Path("/proc/self/task")
 _MICRO: Final = 1_000_000
+_SYS_NICE: Final = 23  # capabilities(7)
 
 
 def threads(process: int | str = "self") -> list[int]:
@@ -67,6 +69,12 @@ def tune_thread(tuning: Tuning, thread: int = 0) -> list[str]:
             "LimitRTPRIO=50, or set tuning.realtime_priority = 0"
         )
     return faults
+
+
+def may_be_realtime(priority: int) -> bool:
+    """Whether this process may have that real-time priority."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    return limit == resource.RLIM_INFINITY or limit >= priority or has_capability(_SYS_NICE)
 
 
 def demote(process: int | str = "self") -> None:

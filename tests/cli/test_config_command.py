@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgeasr.settings import load
+from edgeasr.settings import load, with_own_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def test_what_show_explains_is_a_file_to_start_from(edgeasr: Run, tmp_path: Path
     file = tmp_path / "start.toml"
     file.write_text(result.out)
     assert edgeasr("config", "check", file).code == 0
-    loaded = load(files=[file], environ={})
+    loaded = with_own_state(load(files=[file], environ={}))  # where an ordinary user's state is
     assert loaded.given == {"decoder.beam"}, "nothing else is fixed, the device's id least of all"
     file.write_text(re.sub(r"^#(?=\S)", "", result.out, flags=re.MULTILINE))
     taken = load(files=[file], environ={})

@@ -123,6 +123,18 @@ def test_json_carries_the_payloads_as_they_are(edgeasr: Run, mosquitto: Mosquitt
     assert values["health"]["rtf"] == 0.0421
 
 
+def test_one_of_a_kind_is_told_as_one(
+    edgeasr: Run, mosquitto: Mosquitto, leave: Leave, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("outbox", "utterances", "overflows"):
+        monkeypatch.setitem(HEALTH, key, 1)
+    leave("online", "listening")
+    lines = ask(edgeasr, mosquitto).out.splitlines()
+    assert "outbox: 1 final waits" in lines
+    assert any(line.endswith(", 1 utterance") for line in lines)
+    assert any(line.startswith("lost: 1 overflow, dropped") for line in lines)
+
+
 def test_a_device_that_nobody_knows(
     edgeasr: Run, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from conftest import wait_for
 
 from edgeasr.settings import Tuning
@@ -14,6 +15,12 @@ from edgeasr.tuning import Plan
 
 if TYPE_CHECKING:
     from fake_machine import House
+
+# An ordinary user's limits, for root too.
+LIMITED = (
+    'limited=(prlimit --memlock=65536 --rtprio=0); [ "$(id -u)" != 0 ] || limited+=(setpriv '
+    '--bounding-set=-ipc_lock,-sys_nice --inh-caps=-ipc_lock,-sys_nice); exec "${limited[@]}" "$@"'
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def test_each_thread_runs_where_and_how_the_plan_says(house: House) -> None:
     house.plug_microphone()
     house.plug_tpu()
     house.let_tpu("healthy")
-    house.start(**{"tuning.realtime_priority": 20})
+    house.start(**{"tuning.realtime_priority": 20, "tuning.lock_memory": True})
     wait_for(lambda: house.states()[-1:] == [("listening", "edgetpu")], "the Edge TPU")
     house.await_final()
     assert house.process is not None
@@ -71,4 +78,29 @@ def test_each_thread_runs_where_and_how_the_plan_says(house: House) -> None:
         for pid in (house.process.pid, microphone, tpu):
             status = Path(f"/proc/{pid}/status").read_text()
             assert int(status.split("VmLck:")[1].split()[0]) > 0
+    assert house.stop() == 0
+
+
+@pytest.mark.parametrize("is_service", [True, False])
+def test_what_an_ordinary_user_may_not_have_is_an_event_of_a_service_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch, is_service: bool
+) -> None:
+    if is_service:
+        monkeypatch.setenv("NOTIFY_SOCKET", "/nonexistent/notify")
+    house.write_speech()
+    house.plug_microphone()
+    house.start(through=LIMITED, **{"tuning.realtime_priority": 20, "tuning.lock_memory": True})
+    house.await_state(("listening", "cpu"))
+    house.await_final()
+    log = house.log()
+    told = [line for line in log.splitlines() if "real-time priority" in line or "locked memory" in line]
+    if is_service:
+        wait_for(lambda: "tuning_refused" in house.events(), "the event")
+        assert "LimitMEMLOCK=infinity" in log
+        assert "LimitRTPRIO=50" in log
+    else:
+        assert len(told) == 1, log
+        assert "started by hand, it runs without locked memory and real-time priority" in told[0]
+        assert "Limit" not in log
+        assert house.events() == []
     assert house.stop() == 0
