@@ -46,13 +46,13 @@ class Plan:
     def within_limits(self) -> tuple[Plan, list[str]]:
         """Return the plan without what this process's limits forbid, and what that is: nothing is then refused."""
         lacks = []
-        parts = (self.capture, self.encoder, self.decoder, self.rest)
+        parts = [self.capture, self.encoder, self.decoder, self.rest]
         if any(part.lock for part in parts) and not may_lock():
             lacks.append("locked memory")
-            parts = tuple(replace(part, lock=False) for part in parts)
+            parts = [replace(part, lock=False) for part in parts]
         if not may_be_realtime(max(part.priority for part in parts)):
             lacks.append("real-time priority")
-            parts = tuple(replace(part, priority=0) for part in parts)
+            parts = [replace(part, priority=0) for part in parts]
         return Plan(*parts), lacks
 
 
