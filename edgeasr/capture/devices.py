@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROC: Final = Path("/proc")
-NO_MICROPHONE: Final = "there is no microphone: plug one in; if it stays unseen, see whether `arecord -l` (package alsa-utils) lists it"
+NO_MICROPHONE: Final = "there is no microphone: plug one in; `arecord -l` (package alsa-utils) must list it"
 
 #  0 [Device         ]: USB-Audio - USB PnP Sound Device
 _CARD = re.compile(r"^\s*(\d+)\s+\[(\S+)\s*\]:\s*(?:\S+\s+-\s+)?(.*)$")
