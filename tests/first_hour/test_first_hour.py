@@ -194,8 +194,8 @@ WAYS: Final = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_other_ways_to_install_it(root: Root, user: str, way: str) -> None:
-    if user == "root":
-        pytest.skip("an ordinary user has less")
+    if user == "root" or root.folder.name != "bookworm":
+        pytest.skip("an ordinary user has less, and the older pip knows less")
     shutil.copy(recordings()[0].path, root.folder / "srv/talk.flac")
     done = root.run(f"set -e\n{WAYS[way]}", user, network=True, seconds=1800)
     assert done.code == 0, done
