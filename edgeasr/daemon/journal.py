@@ -75,11 +75,12 @@ class Log:
     def _write(self) -> None:
         told = 0
         while (record := self._waiting.get()) is not None:
-            self._handler.handle(record)
+            # Not `handle`: from Python 3.13 on that insists on a lock.
+            self._handler.emit(record)
             dropped = self.dropped
             if dropped > told and self._waiting.empty():
                 text = "%d lines of the log were dropped, since nobody took them: see to what reads standard error"
-                self._handler.handle(
+                self._handler.emit(
                     _LOG.makeRecord(__name__, logging.WARNING, "", 0, text, (dropped - told,), None)
                 )
                 told = dropped

@@ -133,6 +133,7 @@ def test_run_publishes_and_tail_shows_it(root: Root, user: str) -> None:
     assert SAID in done.out, done
     state = "/var/lib/edgeasr" if user == "root" else f"/home/{user}/.local/state/edgeasr"
     assert (root.folder / state.lstrip("/") / "outbox.sqlite").exists()
+    assert "connected to MQTT broker broker.local:1883" in done.out, done
     assert ("the state is kept in" in done.out) == (user != "root"), done
     assert "Traceback" not in done.out
 
