@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import Mosquitto, wait_for
+from conftest import PATIENCE, Mosquitto, wait_for
 from fake_machine import TOPICS, House
 from fake_pyaudio import FakePyAudio
 
@@ -96,12 +96,13 @@ def test_a_record_of_the_log_is_one_line_and_its_traceback_cannot_pass_for_one(
     root_logger: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
-    set_up_logging(settings.Logging(format=settings.LogFormat.TEXT))
+    log = set_up_logging(settings.Logging(format=settings.LogFormat.TEXT))
     logging.getLogger("edgeasr").warning("%s", HOSTILE)
     try:
         int(HOSTILE)
     except ValueError:
         logging.getLogger("edgeasr").exception("it failed")
+    log.close(PATIENCE)  # a thread of its own writes the lines
     text = capfd.readouterr().err
     assert not steering(text)
     begins = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (WARNING|ERROR) edgeasr: ")
