@@ -143,6 +143,18 @@ def test_one_final_that_we_have_no_right_to_is_told_from_none_at_all(
     assert one.aside == ["id2"]
 
 
+def test_a_broker_that_denies_a_right_for_a_moment_changes_no_order(
+    hostile: Callable[..., HostileBroker], device: Callable[..., Device]
+) -> None:
+    """So does one whose access rules lie in a service that did not answer in time."""
+    broker = hostile(judge=on_final("2", 0x87, 0))
+    one = device(broker.port)
+    one.start()
+    assert one.publisher.flush(PATIENCE)
+    assert broker.of(FINAL) == ["0", "1", "2", "2", "3", "4", "5"]
+    assert one.aside == []
+
+
 def test_a_final_refused_for_now_keeps_its_place(
     hostile: Callable[..., HostileBroker], device: Callable[..., Device]
 ) -> None:

@@ -70,10 +70,10 @@ class Backlog:
     def write(self) -> None:
         """Write what is in memory, and drop what no longer fits."""
         try:
-            self.run(self._save)
-        except TransientError:
-            self.memory.reserve()
-            raise
+            self._attempt(self._save)
+        except (DamageError, UnavailableError, FatalError) as error:
+            self.memory.reserve()  # before it is told how much of it a power cut would leave
+            raise self._failure(error) from None
 
     def forget(self, event_id: str) -> None:
         """Take a final out of what waits, whatever the disk says."""
@@ -110,20 +110,21 @@ class Backlog:
     def run(self, work: Callable[[Store], T]) -> T:
         """Do work on the open file; if it turns out damaged, once more on a fresh one."""
         try:
-            return work(self._ready())
-        except DamageError as error:
-            damage = error
-        except UnavailableError as error:
+            return self._attempt(work)
+        except (DamageError, UnavailableError) as error:
             raise self._failure(error) from None
         except FatalError as error:
             if not self._is_running:
                 raise
             raise self._failure(error) from None
+
+    def _attempt(self, work: Callable[[Store], T]) -> T:
         try:
-            self._renew(damage)
             return work(self._ready())
-        except (DamageError, UnavailableError, FatalError) as error:
-            raise self._failure(error) from None
+        except DamageError as error:
+            damage = error
+        self._renew(damage)
+        return work(self._ready())
 
     def close(self) -> None:
         """Write what can be written, and leave the rest in the reserve."""
@@ -206,9 +207,12 @@ class Backlog:
 
     def _renew(self, damage: DamageError) -> None:
         """Go on with a fresh file, and what could be read from the damaged one."""
+        known = (
+            [] if self.store is None else self.store.salvage()
+        )  # SQLite may have in memory what the disk lost
         self._shut()
         log.error("outbox %s is damaged (%s)", self.how.path, damage)
-        entries, damaged = _rescue.read(self.how.path)
+        entries, damaged = _rescue.read(self.how.path, known)
         saved = self.memory.prepend(entries)
         self.next, self.epoch = self.memory.number(self.next), self.epoch + 1
         try:
@@ -225,10 +229,7 @@ class Backlog:
 
     def _leave(self, store: Store) -> None:
         """Take what is in a file that is no longer in its place, to begin another there."""
-        rows: list[Row] = []
-        with contextlib.suppress(DamageError, UnavailableError):
-            rows = store.rows()
-        self.memory.prepend(_rescue.sort_out(rows)[0])
+        self.memory.prepend(_rescue.sort_out(store.salvage())[0])
         self.next, self.epoch = self.memory.number(self.next), self.epoch + 1
         store.leave()
         self.store = None

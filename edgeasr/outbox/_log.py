@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _HEADER: Final = 32
 _FRAME_HEADER: Final = 24
 _MAGIC: Final = 0x377F0682  # its last bit says which way the checksum's words lie
+_SALTS: Final = 8
 _MOST_FLIPPED: Final = 2  # bits in a frame's salts; a turn of the log makes others altogether
 _WORD: Final = 0xFFFFFFFF
 
@@ -59,9 +60,15 @@ class Log:
 
 
 def _salts(file: RawFile, starts: range) -> bytes:
-    """Return what most of the first frames say, where the log's header says nothing."""
-    first = [file.read(start + 8, 8) for start in starts[:3]]
-    return max(first, key=first.count)
+    """Return what the first frames say that agree, where the log's header says nothing."""
+    before = first = bytes(_SALTS)
+    for start in starts:
+        told = file.read(start + 8, _SALTS)
+        if told == before and any(told):
+            return told
+        first = first if any(first) else told
+        before = told
+    return first
 
 
 def _is_near(own: bytes, salts: bytes) -> bool:

@@ -25,15 +25,18 @@ _LOG: Final = "-wal"
 _SHARED: Final = "-shm"
 
 
-def read(path: Path) -> tuple[list[Entry], list[tuple[Row, str]]]:
-    """Return the finals that can be read from a file in any state, and the rows that cannot be finals, with why."""
+def read(path: Path, known: Sequence[Row] = ()) -> tuple[list[Entry], list[tuple[Row, str]]]:
+    """Return the finals that can be read from a file in any state, and the rows that cannot be finals, with why.
+
+    `known`: rows that could be read otherwise.
+    """
     from edgeasr.outbox import _pages  # noqa: PLC0415  not for each start
 
     try:
         rows = _pages.read(path)
     except OSError as error:
         raise _database.of_error(error) from None
-    return sort_out(rows)
+    return sort_out(sorted([*known, *rows], key=lambda row: row[0]))
 
 
 def unseen(path: Path) -> list[Row]:

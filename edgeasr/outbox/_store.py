@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edgeasr.outbox import _age, _database
-from edgeasr.outbox._database import UnavailableError, judging, transaction
+from edgeasr.outbox._database import DamageError, UnavailableError, judging, transaction
 from edgeasr.outbox.entry import DamagedRowError, checksum, parse
 
 if TYPE_CHECKING:
@@ -62,8 +62,11 @@ class Store:
 
     @property
     def is_there(self) -> bool:
-        """Whether the file in its place still is the one that is open."""
-        file, log = here = self._look()
+        """Whether the file in its place still is the one that is open; if nobody can tell, it is."""
+        try:
+            file, log = here = self._look()
+        except OSError:  # a folder that may no longer be looked into; what is open can be used all the same
+            return True
         # What was deleted before it could be looked at is missing as well.
         return here == self._identity and file is not None and (log is not None or not self._has_log)
 
@@ -74,7 +77,9 @@ class Store:
 
     def leave(self) -> None:
         """Close a file that is no longer in its place; its log must not be played into what is there now."""
-        here = self._look()
+        here: tuple[tuple[int, int] | None, ...] = (None, None)
+        with contextlib.suppress(OSError):
+            here = self._look()
         self.close()
         if here[0] != self._identity[0] and here[1] is not None and here[1] == self._identity[1]:
             with contextlib.suppress(OSError):
@@ -84,6 +89,13 @@ class Store:
         """Return rows in order whose seq is over `after`."""
         with judging():
             return self.database.execute(self._select("WHERE seq > ?"), (after, limit)).fetchall()
+
+    def salvage(self) -> list[Row]:
+        """Return the rows that can still be read, up to the first that cannot."""
+        rows: list[Row] = []
+        with contextlib.suppress(DamageError, UnavailableError), judging():
+            rows.extend(self.database.execute(self._select("WHERE seq > ?"), (0, _ALL)))
+        return rows
 
     def find(self, event_id: str) -> Row | None:
         """Return a row by its id."""
@@ -229,7 +241,7 @@ class Store:
 def _identity(path: str) -> tuple[int, int] | None:
     try:
         found = os.stat(path)  # noqa: PTH116  each final comes by here
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
 

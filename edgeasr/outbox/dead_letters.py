@@ -87,7 +87,7 @@ class DeadLetters:
         try:
             return self._add(row)
         except TransientError:
-            if self.path.exists():
+            if not self._is_missing:
                 raise
         return self._add(row)  # they were damaged, and others are begun
 
@@ -98,7 +98,7 @@ class DeadLetters:
 
     def letters(self) -> list[DeadLetter]:
         """Return all, the oldest first."""
-        if not self.path.exists():
+        if self._is_missing:
             return []
         with self._open() as database:
             return [_letter(row) for row in database.execute(f"{_SELECT} ORDER BY number")]
@@ -124,8 +124,23 @@ class DeadLetters:
         self._seen = changed
         return found
 
+    @property
+    def _is_missing(self) -> bool:
+        """Whether there are none; where nobody can tell, opening them says why."""
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            pass
+        return False
+
+    def look_again(self) -> None:
+        """Let `wanted` return what it has returned already, since that could not be taken."""
+        self._seen = 0
+
     def _change(self, statement: str, event_id: str | None) -> int:
-        if not self.path.exists():
+        if self._is_missing:
             return 0
         with self._open() as database, transaction(database):
             if event_id is None:

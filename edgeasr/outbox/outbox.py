@@ -267,6 +267,7 @@ class Outbox:
                     self._keep(event_id, topic, payload)
                     self._dead_letters.remove(event_id)
         except TransientError as error:
+            self._dead_letters.look_again()
             log.warning("%s", error)
             self._take_back_after = time.monotonic() + _PAUSE
 

@@ -141,6 +141,21 @@ def test_a_file_or_a_log_that_ends_early_is_no_end(sound: Path, tmp_path: Path) 
                 assert all(PAYLOADS[one] == found[one] for one in found if one in PAYLOADS), at
 
 
+@pytest.mark.parametrize("what", [bytes, os.urandom], ids=["zeros", "anything"])
+def test_a_log_whose_beginning_is_gone_is_read_from_there_on(
+    sound: Path, tmp_path: Path, what: Callable[[int], bytes]
+) -> None:
+    if sound.name.startswith("file"):
+        pytest.skip("it has no log")
+    shutil.copytree(sound, tmp_path / "damaged")
+    log = tmp_path / "damaged/outbox.sqlite-wal"
+    data = log.read_bytes()
+    gone = 32 + 10 * FRAME
+    log.write_bytes(what(gone) + data[gone:])
+    with Outbox(settings.Outbox(path=tmp_path / "damaged/outbox.sqlite")) as outbox:
+        assert set(ids(outbox)) >= {NAMES[-2], NAMES[-1]}
+
+
 def test_a_log_whose_file_is_missing_is_read(sound: Path, tmp_path: Path) -> None:
     shutil.copytree(sound, tmp_path / "damaged")
     (tmp_path / "damaged/outbox.sqlite").unlink()

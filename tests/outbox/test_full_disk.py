@@ -201,3 +201,15 @@ def test_kill_9_at_random_moments_on_a_disk_that_fills_and_empties(tmp_path: Pat
             assert outbox.dropped == 0
             assert outbox.unsaved == 0
         assert not (disk / "outbox.sqlite.corrupt").exists()
+
+
+def test_it_is_told_rightly_whether_a_power_cut_would_leave_what_is_in_memory(disk: Path) -> None:
+    with Outbox(settings.Outbox(path=disk / "outbox.sqlite")) as outbox:
+        exhaust(disk)
+        told = ""
+        for number in range(200):
+            try:
+                outbox.put(f"id-{number}", TOPIC, b"x" * 1000)
+            except TransientError as error:
+                told = told or str(error)
+        assert "finals are kept in memory;" in told, "the reserve has room for it"

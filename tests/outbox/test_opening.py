@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from outbox_disk import TOPIC, database_of, fill_outbox, ids, remount, small_dis
 from edgeasr import settings
 from edgeasr.errors import ConfigError, TransientError, UsageError
 from edgeasr.outbox import DeadLetters, Incident, IncidentKind, Outbox, _database
+from edgeasr.outbox._database import UnavailableError
+from edgeasr.outbox._store import Store
 
 NAMES = [f"old-{number}" for number in range(10)]
 
@@ -296,3 +299,63 @@ def test_the_file_is_deleted_while_it_is_being_opened(
         shutil.copytree(path.parent, path.parent.with_name("copy"))
     with Outbox(settings.Outbox(path=path.parent.with_name("copy") / path.name)) as outbox:
         assert ids(outbox) == ["a"]
+
+
+_LOCKED_OUT = """
+import os, sys
+from pathlib import Path
+from edgeasr import settings
+from edgeasr.outbox import Outbox
+path = Path(sys.argv[1])
+with Outbox(settings.Outbox(path=path.with_name("loads-all"))) as first:
+    first.put("a", "t", b"a")
+    first.pending()
+for file in path.parent.iterdir():
+    file.unlink()
+os.setgid(65534)
+os.setuid(65534)
+outbox = Outbox(settings.Outbox(path=path))
+outbox.put("a", "t", b"a")
+path.parent.chmod(0)
+outbox.put("b", "t", b"b")
+print([one.id for one in outbox.pending()], outbox.unsaved, flush=True)
+path.parent.chmod(0o700)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_folder_that_may_no_longer_be_looked_into_is_no_deleted_file() -> None:
+    if os.geteuid():
+        pytest.skip("becoming somebody else takes root")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        place = Path(folder) / "state"
+        place.mkdir()
+        os.chown(place, 65534, 65534)
+        command = [sys.executable, "-c", _LOCKED_OUT, str(place / "outbox.sqlite")]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.stdout == "['a', 'b'] 0\n", ended.stderr
+        with Outbox(settings.Outbox(path=place / "outbox.sqlite")) as outbox:
+            assert [one.id for one in outbox.pending()] == ["a", "b"]
+
+
+def test_what_somebody_wants_sent_once_more_is_not_forgotten_while_the_disk_refuses(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Outbox(settings.Outbox(path=path)) as outbox:
+        for name in ("a", "b", "c"):
+            outbox.put(name, "t", b"x")
+            outbox.set_aside(name, "refused")
+        DeadLetters(path).want()
+
+        def refuse(*_: object) -> int:
+            raise UnavailableError("the disk is full")
+
+        with monkeypatch.context() as while_full:
+            while_full.setattr(Store, "save", refuse)
+            outbox.pending()
+        outbox.save()
+        outbox._take_back_after = 0.0  # the pause is over
+        for _ in range(3):
+            outbox.pending()
+        assert {one.id for one in outbox.pending()} == {"a", "b", "c"}

@@ -8,6 +8,7 @@ from typing import Final
 from edgeasr.mqtt.peer.reasons import Refusal
 
 _MOST_TRIES: Final = 5  # of a final that is refused for now, before the next ones are tried
+_TRIES_WITHOUT_RIGHT: Final = 2  # a broker that cannot ask who has which right says no as well, for a moment
 _MOST_LOSSES: Final = 3  # connections that ended at the same final, before the next ones are tried
 _MOST_ASIDE: Final = 3  # in a row, none taken between them: from there on it is not they that are at fault
 _ALIKE: Final = 2  # finals that ended connections, from where on larger ones are taken to do the same
@@ -103,10 +104,9 @@ class Verdicts:
         if refusal is Refusal.THIS_ONE and self._aside < _MOST_ASIDE:
             self._aside += 1
             return self._set_aside(event_id)
-        if refusal is Refusal.FOR_NOW:
-            self._tries[event_id] = self._tries.get(event_id, 0) + 1
-            if self._tries[event_id] < _MOST_TRIES:
-                return Verdict.AGAIN
+        self._tries[event_id] = self._tries.get(event_id, 0) + 1
+        if self._tries[event_id] < self._most_tries(refusal):
+            return Verdict.AGAIN
         return self._pass_over(event_id)
 
     def lost(self, event_id: str, size: int) -> Verdict:
@@ -125,6 +125,11 @@ class Verdicts:
             counts.pop(event_id, None)
         for ids in (self._passed, self._condemned):
             ids.discard(event_id)
+
+    def _most_tries(self, refusal: Refusal) -> int:
+        if refusal is Refusal.FOR_NOW:
+            return _MOST_TRIES
+        return 1 if self._passed or refusal is Refusal.THIS_ONE else _TRIES_WITHOUT_RIGHT
 
     def _set_aside(self, event_id: str) -> Verdict:
         self.forget(event_id)
