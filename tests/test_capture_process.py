@@ -272,3 +272,12 @@ def test_a_process_that_stood_still_leaves_a_gap_and_the_time_goes_on(card: Card
     assert source.gaps == 1
     assert (source.captured_at or 0.0) - before >= 2.0
     assert source.overflows >= 1
+
+
+def test_samples_that_look_like_a_files_header_are_samples(card: Card, patient: None) -> None:
+    (card.folder / "speech.raw").write_bytes(b"RIFF\x24\x00\x00\x80WAVEfmt " + bytes(64000))
+    source = MicrophoneProcess(timeout=PATIENCE, open_seconds=PATIENCE)
+    try:
+        assert read(source, 0.5).size == 8000
+    finally:
+        source.close()

@@ -35,13 +35,14 @@ class PcmSource:
     """s16le stream, by default 16 kHz mono on standard input, which it neither seeks nor closes.
 
     Raises SourceStalledError where nothing arrives for `timeout` seconds, after which it may be read again;
-    AudioFormatError where the stream starts like a file with a header, UsageError where standard input is a terminal.
+    AudioFormatError where the stream starts like a file with a header, unless `bare` says that there can be none, as
+    from a microphone; UsageError where standard input is a terminal.
     """
 
     lost = 0
     captured_at: float | None = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         descriptor: int | None = None,
         *,
@@ -49,12 +50,13 @@ class PcmSource:
         channels: int = 1,
         timeout: float = 10.0,
         channel: str = MIX,
+        bare: bool = False,
     ) -> None:
         self.name = "standard input"
         self.gaps = 0  # times that this process did not run, so that the pipe may have overflowed
         self._descriptor = standard_input() if descriptor is None else descriptor
         refuse_terminal(self._descriptor)
-        self._timeout = timeout
+        self._timeout, self._bare = timeout, bare
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
         self._resampler = Resampler(rate, channels, BLOCK_FRAMES, channel)
@@ -145,7 +147,7 @@ class PcmSource:
             self._pending = self._resampler.flush()
             return
         filled = self._odd + count
-        if self._bytes_read < _LEAST_HEAD <= filled:
+        if not self._bare and self._bytes_read < _LEAST_HEAD <= filled:
             self._refuse_container(filled)
         self._bytes_read += count
         whole = filled - filled % self._frame

@@ -72,7 +72,12 @@ class MicrophoneProcess:
             self.name = str(header["name"])
             self.rate, self.channels = int(header["rate"]), int(header["channels"])
             self._pcm = PcmSource(
-                self._audio, rate=self.rate, channels=self.channels, timeout=timeout, channel=header["heard"]
+                self._audio,
+                rate=self.rate,
+                channels=self.channels,
+                timeout=timeout,
+                channel=header["heard"],
+                bare=True,
             )
         except BaseException as error:
             self.close()
