@@ -85,7 +85,7 @@ def supply_limit(root: Path = Path("/")) -> float | None:
     """Return the amperes that a Pi 5's supply has promised (USB-PD), None on other boards."""
     with contextlib.suppress(OSError):
         told = read_bytes(root / "proc/device-tree/chosen/power/max_current", 64)
-        if len(told) == 4:  # a cell of the device tree, big-endian (raspberrypi/linux issue 6257)
+        if len(told) == 4:  # a cell of the device tree, big-endian (raspberrypi/linux#6257)
             return int.from_bytes(told, "big") / 1000.0
     return None
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from edgeasr.power.reading import Reading
 
-LONGEST_GAP: Final = 120.0  # seconds between two looks that a straight line may bridge
+LONGEST_GAP: Final = (
+    120.0  # seconds between two looks that a straight line may bridge, where looks come often …
+)
+_GAP_LOOKS: Final = 2.5  # … and how many times the pause between looks, where they come seldom
 _HOUR: Final = 3600.0
 
 
@@ -63,10 +66,14 @@ def drawn_watts(reading: Reading) -> float | None:
 
 
 class EnergyMeter:
-    """Adds up energy; `lifetime` and `since_charge` are what earlier runs have counted, Wh."""
+    """Adds up energy; `lifetime` and `since_charge` are what earlier runs have counted, Wh.
 
-    def __init__(self, lifetime: float = 0.0, since_charge: float = 0.0) -> None:
+    `pause`: the longest time between two looks that is meant to be, s.
+    """
+
+    def __init__(self, lifetime: float = 0.0, since_charge: float = 0.0, pause: float = 0.0) -> None:
         self._lifetime, self._since_charge = lifetime, since_charge
+        self._longest_gap = max(LONGEST_GAP, _GAP_LOOKS * pause)
         self._sum = 0.0
         self._by_activity = dict.fromkeys(Activity, 0.0)
         self._metered = self._unmetered = 0.0
@@ -109,7 +116,7 @@ class EnergyMeter:
 
     def _count(self, seconds: float, watts: float | None, work: Work, *, estimated: bool) -> None:
         before = self._watts
-        if seconds > LONGEST_GAP or (watts is None and before is None):
+        if seconds > self._longest_gap or (watts is None and before is None):
             self._unmetered += seconds
             return
         if watts is None or before is None:

@@ -102,7 +102,11 @@ class PowerMonitor:
         self._history = HistoryFile(folder / "power.ring")
         kept, fault = self._ledger.load()
         self._told: set[str] = set()
-        self._meter = EnergyMeter(kept.lifetime_wh, kept.since_charge_wh)
+        self._meter = EnergyMeter(
+            kept.lifetime_wh,
+            kept.since_charge_wh,
+            pause=max(saving(state).looks for state in PowerState) * options.interval,
+        )
         self._kept = kept
         self._policy = PowerPolicy(options.policy)
         self._model = PowerModel(root, clock=clock)

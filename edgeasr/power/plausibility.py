@@ -1,8 +1,8 @@
 """Takes nonsense out of readings: chips and drivers say 0 V, 256 %, 65535 mA or -232 °C when a bus fails.
 
 A value outside its range becomes None and is counted, never 0. One that jumps further than a battery can must be said
-again before it counts: the median of three. Examples seen in the field: SparkFun MAX1704x issue 3 (0 V with 256 %),
-PiJuice issue 124 (-232 °C), raspberrypi/linux issue 2906 (101 %, 53744 µV).
+again before it counts: the median of three. Examples seen in the field: SparkFun MAX1704x#3 (0 V with 256 %),
+PiJuice#124 (-232 °C), raspberrypi/linux#2906 (101 %, 53744 µV).
 """
 
 from __future__ import annotations

@@ -139,3 +139,12 @@ def test_the_days_ring_keeps_the_last_records_in_their_order(tmp_path: Path) -> 
     assert len(again.load()) == 9, "a damaged record is left out, no more"
     assert path.stat().st_size == size
     assert HistoryFile(tmp_path).append(Sample(1.0, 1.0, 1.0)) is not None
+
+
+def test_looks_that_are_meant_to_be_far_apart_still_count() -> None:
+    meter = EnergyMeter(pause=600.0)
+    for now in (0.0, 600.0, 1200.0):
+        meter.update(now, drawn(3.6), Work())
+    assert meter.energy().since_start == pytest.approx(1.2)
+    meter.update(1200.0 + 1600.0, drawn(3.6), Work())
+    assert meter.energy().since_start == pytest.approx(1.2), "a gap is one all the same"

@@ -32,7 +32,7 @@ SBS = {
     "time_to_empty_avg": 12_360,
     "temp": 296,
 }
-# raspberrypi/linux issue 2906: max17040 says this in earnest.
+# raspberrypi/linux#2906: max17040 says this in earnest.
 MAX17040 = {"type": "Battery", "status": "Unknown", "present": 1, "capacity": 101, "voltage_now": 53744}
 THINKPAD = {
     "type": "Battery",

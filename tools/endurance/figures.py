@@ -59,8 +59,7 @@ BOARDS: Final = (
     Board(
         "5", "four Cortex-A76, 2.4 GHz", "cortex-a76", (3.0, 3.3, 5.0), (7.9, 8.9, 9.9), 2.4, 1.5,
         _A76, _USB3,
-        "3.3 W: iiab issue 4050; others 4 to 5 W; 7.9 to 9.9 W on a disputed meter: pi-isp issue 6, sbc-reviews "
-        "issue 21",
+        "3.3 W: iiab#4050; others 4 to 5 W; 7.9 to 9.9 W on a disputed meter: pi-isp#6, sbc-reviews#21",
     ),
 )  # fmt: skip
 
@@ -68,7 +67,7 @@ BOARDS: Final = (
 # also wakes caches and memory. No source was found for one busy core.
 ONE_CORE: Final = (0.25, 0.30, 0.40)
 # Watts of the Coral USB Accelerator: once its clock runs (0.9 to 1.0), and beyond that while it works (2 at its peak):
-# google-coral/edgetpu issues 109, 154, 758.
+# google-coral/edgetpu#109, 154, 758.
 CORAL_IDLE: Final = (0.9, 0.95, 1.0)
 CORAL_WORK: Final = (0.6, 1.05, 1.1)
 # Instructions a hop that libedgetpu, USB and the pipe to the process take: an assumption.

@@ -28,7 +28,7 @@ class Board:
     busy: float
 
 
-# Idle and busy: CNX Software 2021 and the Raspberry Pi documentation; chipwired, pidramble; sbc-reviews issue 21.
+# Idle and busy: CNX Software 2021 and the Raspberry Pi documentation; chipwired, pidramble; sbc-reviews#21.
 BOARDS: Final = (
     Board("Raspberry Pi Zero 2", 0.6, 1.75),
     Board("Raspberry Pi 3 Model B Plus", 1.9, 4.6),
@@ -40,7 +40,7 @@ BOARDS: Final = (
     Board("Raspberry Pi 500", 3.3, 8.9),
     Board("Raspberry Pi Compute Module 5", 3.0, 8.4),
 )
-# The Coral USB Accelerator once its clock runs, and at work (github.com/google-coral/edgetpu issues 109, 154, 758).
+# The Coral USB Accelerator once its clock runs, and at work (github.com/google-coral/edgetpu#109, 154, 758).
 TPU_IDLE, TPU_BUSY = 0.95, 2.0
 # Of the busy power beyond idle, the share that follows the clock rate (the rest leaks); voltage falls with the rate.
 _CLOCK_EXPONENT: Final = 2.0

@@ -1,7 +1,7 @@
 """Any PiSugar behind its own server, on TCP port 8423 (its socket in /tmp is hidden by PrivateTmp=).
 
 Commands: github.com/PiSugar/pisugar-power-manager-rs. At first it says "Invalid request", and answers
-later (its issue 103).
+later (#103 there).
 """
 
 from __future__ import annotations

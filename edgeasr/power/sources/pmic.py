@@ -1,7 +1,7 @@
 """The Pi 5's power management chip: what each rail draws, as `vcgencmd pmic_read_adc` prints it.
 
 It does not see the 5 V itself, nor what USB draws. The sum over the rails times 1.1451 plus
-0.5879 W is one user's fit against a meter (github.com/leukipp/touchkio issue 35): the result counts as estimated.
+0.5879 W is one user's fit against a meter (github.com/leukipp/touchkio#35): the result counts as estimated.
 """
 
 from __future__ import annotations
