@@ -101,6 +101,7 @@ def test_a_full_disk_keeps_what_no_broker_took_over_sigterm_and_sigkill(house: H
     house.process.wait()
     named = house.named()
     house.broker.start()
+    wait_for(house.listener.is_ready.is_set, "the subscriber")
     start(house, path)
     wait_for(lambda: set(named) <= set(heard(house)), "all finals")
     assert heard(house)[: 10 + len(named)] == [*NAMES, *named]
@@ -174,6 +175,7 @@ def test_kill_9_right_after_a_rescue_loses_nothing(house: House, tmp_path: Path)
     house.process.kill()
     house.process.wait()
     house.broker.start()
+    wait_for(house.listener.is_ready.is_set, "the subscriber")
     start(house, path)
     wait_for(lambda: len(heard(house)) >= 10, "all finals")
     assert heard(house)[:10] == NAMES
