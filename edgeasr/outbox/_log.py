@@ -39,6 +39,7 @@ class Log:
         if not is_whole:
             salts = _salts(file, starts)
         uncommitted: dict[int, bytes] = {}
+        unfinished: list[tuple[int, bytes]] = []
         for start in starts:
             frame = file.read(start, step)
             number, committed, own, *told = struct.unpack_from(">II8sII", frame)
@@ -50,13 +51,19 @@ class Log:
                 chain = _checksum(frame[:8] + image, chain, order)
                 is_whole = own == salts and chain == tuple(told)
             if not is_whole:
-                self.orphans.append((number, image))
+                unfinished.append((number, image))
+                if committed:
+                    self.orphans += unfinished
+                    unfinished = []
                 continue
             uncommitted[number] = image
             if committed:
                 self.latest |= uncommitted
                 uncommitted = {}
-        self.orphans = [*uncommitted.items(), *self.orphans]
+        # Frames behind which no commit follows are of a transaction that was cut off: nobody was told that it is done,
+        # and what a later one has not written over of them is older than the rest.
+        if self.orphans:
+            self.orphans = [*uncommitted.items(), *self.orphans]
 
 
 def _salts(file: RawFile, starts: range) -> bytes:
